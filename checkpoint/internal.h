@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine's own definitions. Subsystems use <linux/checkpoint.h> only.
+ */
+#ifndef _CHECKPOINT_INTERNAL_H
+#define _CHECKPOINT_INTERNAL_H
+
+#include <linux/checkpoint.h>
+#include <linux/path.h>
+#include <uapi/linux/checkpoint.h>
+
+#include "image.h"
+#include "log.h"
+#include "objhash.h"
+
+struct ckpt_external {
+	const char *key;
+	struct file *file;
+};
+
+/**
+ * struct ckpt_task - one thread of the tree being checkpointed
+ * @task: referenced
+ * @gen: wait_task_inactive() generation when it was found parked
+ * @rec: its CKPT_REC_TREE_TASK
+ */
+struct ckpt_task {
+	struct task_struct *task;
+	unsigned long gen;
+	struct ckpt_rec_tree_task rec;
+};
+
+/**
+ * struct ckpt_ctx - one checkpoint or restart
+ * @flags: CHECKPOINT_* or RESTART_*
+ * @log: what goes to @log_file
+ * @objhash: shared objects, by pointer or by objref
+ * @writer: image being written
+ * @reader: image being read
+ * @image_file: where it goes or comes from, NULL with CHECKPOINT_DRY_RUN
+ * @externals: declared external objects
+ * @root: root directory of the caller; paths in the image start there
+ * @pid_ns: pid namespace of the caller; pids in the image are numbers of it
+ * @now_ns: CLOCK_MONOTONIC at the freeze, or at the release of the tree
+ * @obj: the object being collected, written or restored
+ * @whom: the task being collected, written or restored, as text
+ * @tasks: checkpoint: the tree, in the order of the image
+ * @restart: restart: the restarter's state
+ */
+struct ckpt_ctx {
+	u64 flags;
+	u32 id;
+	struct ckpt_log log;
+	struct file *log_file;
+	struct ckpt_objhash objhash;
+	struct ckpt_writer writer;
+	struct ckpt_reader reader;
+	struct file *image_file;
+	struct ckpt_external *externals;
+	u32 nr_externals;
+	struct path root;
+	struct pid_namespace *pid_ns;
+	u64 now_ns;
+	struct ckpt_obj *obj;
+	char whom[TASK_COMM_LEN + 32];
+
+	struct task_struct *root_task;
+	struct ckpt_task *tasks;
+	u32 nr_tasks;
+
+	struct ckpt_restart *restart;
+};
+
+/* ctx.c */
+struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, int image_fd, int log_fd,
+				const struct checkpoint_external __user *externals,
+				u32 nr_externals);
+void ckpt_ctx_free(struct ckpt_ctx *ctx);
+void ckpt_set_whom(struct ckpt_ctx *ctx, struct task_struct *task);
+
+/* obj.c: registration, lookup by type, the passes over objects */
+const struct ckpt_obj_ops *ckpt_obj_ops_find(u32 type);
+int ckpt_obj_collect_all(struct ckpt_ctx *ctx);	/* runs ops->collect() of each new object */
+int ckpt_obj_contained(struct ckpt_ctx *ctx);	/* the leak check */
+int ckpt_obj_write_all(struct ckpt_ctx *ctx);	/* in order of type */
+int ckpt_obj_checkpointed(struct ckpt_ctx *ctx);	/* all collected ones were written */
+int ckpt_obj_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_obj *rec);
+
+/* taskops.c: registration, iteration over parts of the task state */
+int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_task_write(struct ckpt_ctx *ctx, u32 index, struct task_struct *task);
+int ckpt_task_read(struct ckpt_ctx *ctx);	/* in the task's context, up to CKPT_REC_TASK_END */
+
+/* tree.c, freeze.c: checkpoint side */
+int ckpt_freeze_tree(struct ckpt_ctx *ctx);	/* fills ctx->tasks */
+void ckpt_thaw_tree(struct ckpt_ctx *ctx);
+int ckpt_tree_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */
+int ckpt_tree_write(struct ckpt_ctx *ctx);
+
+/* checkpoint.c, restart.c: the coordinators */
+long ckpt_do_checkpoint(struct ckpt_ctx *ctx);
+long ckpt_do_restart(struct ckpt_ctx *ctx);
+
+/* stream.c: the image over a struct file */
+int ckpt_stream_open_write(struct ckpt_ctx *ctx);
+int ckpt_stream_open_read(struct ckpt_ctx *ctx);
+int ckpt_stream_trailer(struct ckpt_ctx *ctx);	/* writes trailer, flushes; or reads and checks it */
+void ckpt_stream_close(struct ckpt_ctx *ctx);
+
+#endif /* _CHECKPOINT_INTERNAL_H */

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Checkpoint/restart: what a subsystem needs to make its objects and its part
+ * of the task state survive. See Documentation/checkpoint/adding-an-object.rst.
+ */
+#ifndef _LINUX_CHECKPOINT_H
+#define _LINUX_CHECKPOINT_H
+
+#include <linux/types.h>
+#include <uapi/linux/checkpoint_image.h>
+
+struct ckpt_ctx;
+struct task_struct;
+struct file;
+struct file_operations;
+struct bio_vec;
+struct iov_iter;
+struct pid;
+
+/**
+ * enum ckpt_stage - when an object is restored
+ * @CKPT_STAGE_GLOBAL: by the restarter, before any process exists
+ * @CKPT_STAGE_MM: by its owner, when only the processes exist that share no
+ *	mm and no sighand with an earlier one
+ * @CKPT_STAGE_TASK: by its owner, when all tasks exist
+ */
+enum ckpt_stage {
+	CKPT_STAGE_GLOBAL,
+	CKPT_STAGE_MM,
+	CKPT_STAGE_TASK,
+};
+
+/**
+ * struct ckpt_holder - someone outside the tree who holds a leaked object
+ * @pid: pid in the caller's pid namespace
+ * @comm: its name
+ * @how: what it holds the object by: "fd 5", "mapping at 7f..000"
+ */
+struct ckpt_holder {
+	pid_t pid;
+	char comm[CKPT_COMM_LEN];
+	char how[64];
+};
+
+/**
+ * struct ckpt_obj_ops - one kind of shared object
+ * @obj_name: Required. For people: "file", "mm".
+ * @obj_type: Required. CKPT_OBJ_*; also the order in which objects are written.
+ * @stage: Required. When and in whose context it is restored.
+ * @ref_grab: Required. Takes a reference that keeps @ptr alive.
+ * @ref_drop: Required. Drops one; may sleep.
+ * @ref_users: Optional. All users of @ptr that the kernel counts, including
+ *	those that ref_grab() took. Without it the kind is exempt from the leak
+ *	and reverse-leak checks.
+ * @find_holder: Optional. Finds a holder outside the tree; 0 or -ENOENT.
+ *	May sleep.
+ * @observers: A surplus of users without a holder that find_holder() can name
+ *	comes from observers (readers of /proc, ...) and is not a leak.
+ * @collect: Optional. Calls ckpt_obj_collect() for each reference that @ptr
+ *	holds and ckpt_refuse() for what cannot be saved. Called once for each
+ *	object while all tasks are frozen.
+ * @checkpoint: Required. Writes the records of @ptr.
+ * @restore: Required. Reads the records that checkpoint() wrote. Returns the
+ *	object with one reference, or an ERR_PTR after ckpt_err().
+ */
+struct ckpt_obj_ops {
+	const char *obj_name;
+	u32 obj_type;
+	enum ckpt_stage stage;
+	bool observers;
+	void (*ref_grab)(void *ptr);
+	void (*ref_drop)(void *ptr);
+	long (*ref_users)(void *ptr);
+	int (*find_holder)(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder);
+	int (*collect)(struct ckpt_ctx *ctx, void *ptr);
+	int (*checkpoint)(struct ckpt_ctx *ctx, void *ptr);
+	void *(*restore)(struct ckpt_ctx *ctx);
+};
+
+/**
+ * struct ckpt_rec - a record as read
+ * @type: CKPT_REC_*
+ * @flags: CKPT_RECF_*
+ * @len: bytes of payload
+ * @data: the payload, 8-byte aligned; valid until the next read
+ */
+struct ckpt_rec {
+	u16 type;
+	u16 flags;
+	u32 len;
+	const void *data;
+};
+
+/**
+ * struct ckpt_task_ops - one part of the state of a task
+ * @name: Required. For people.
+ * @rec_type: Required. CKPT_REC_TASK_*; parts are written and restored in
+ *	ascending order.
+ * @leader_only: The part belongs to the process, not to the thread.
+ * @collect: Optional. ckpt_obj_collect() and ckpt_refuse(), as for objects.
+ * @checkpoint: Required. Writes records of type @rec_type: none, one or more.
+ * @restore: Required. Called for each such record, in the context of the task
+ *	that is being restored. What must not happen before the whole tree is
+ *	complete (signals, exit-time side effects) goes to ckpt_task_defer().
+ *
+ * A part may be called for a dead task only by the engine's own tree code:
+ * zombies have no parts.
+ */
+struct ckpt_task_ops {
+	const char *name;
+	u16 rec_type;
+	bool leader_only;
+	int (*collect)(struct ckpt_ctx *ctx, struct task_struct *task);
+	int (*checkpoint)(struct ckpt_ctx *ctx, struct task_struct *task);
+	int (*restore)(struct ckpt_ctx *ctx, const struct ckpt_rec *rec);
+};
+
+/**
+ * struct ckpt_file_ops - one kind of open file
+ * @name: Required. For people: "pipe", "eventfd".
+ * @rec_type: Required. CKPT_REC_FILE_*: the record that follows CKPT_REC_FILE.
+ * @fop: The f_op that identifies the kind, or NULL if match() does.
+ * @match: Optional. Tells whether @file is of this kind; tried in order of
+ *	registration when no @fop matches.
+ * @collect: Optional. As in struct ckpt_obj_ops, for what @file refers to.
+ * @checkpoint: Required. Writes records, the first of type @rec_type.
+ * @restore: Required. Reads them; opens the file with @rec->f_flags. Returns
+ *	the file with one reference. The caller sets position, flags and
+ *	owner afterwards.
+ */
+struct ckpt_rec_file;
+struct ckpt_file_ops {
+	const char *name;
+	u16 rec_type;
+	const struct file_operations *fop;
+	bool (*match)(struct file *file);
+	int (*collect)(struct ckpt_ctx *ctx, struct file *file);
+	int (*checkpoint)(struct ckpt_ctx *ctx, struct file *file);
+	struct file *(*restore)(struct ckpt_ctx *ctx, const struct ckpt_rec_file *rec);
+};
+
+#ifdef CONFIG_CHECKPOINT
+
+/* Registration, from initcalls only. The tables are complete at late_initcall. */
+int __init ckpt_register_obj(const struct ckpt_obj_ops *ops);
+int __init ckpt_register_task_ops(const struct ckpt_task_ops *ops);
+int __init ckpt_register_file(const struct ckpt_file_ops *ops);
+
+/*
+ * Log. ckpt_err() records why an operation fails and returns @err; the first
+ * error wins. ckpt_refuse() is for state that cannot be represented: with
+ * CHECKPOINT_DRY_RUN it records the obstacle and returns 0, so that one run
+ * lists them all. "%(T)" style extensions do not exist: use ckpt_task_fmt.
+ */
+__printf(3, 4) int ckpt_err(struct ckpt_ctx *ctx, int err, const char *fmt, ...);
+__printf(3, 4) int ckpt_refuse(struct ckpt_ctx *ctx, int err, const char *fmt, ...);
+__printf(2, 3) void ckpt_warn(struct ckpt_ctx *ctx, const char *fmt, ...);
+
+/*
+ * Objects, while checkpointing. ckpt_obj_collect() counts one reference to
+ * @ptr: the objref if this was the first, 0 if not. ckpt_obj_ref() is the
+ * objref of a collected object, for a record that refers to it: an object that
+ * was not collected appeared meanwhile and is a reverse leak (-EAGAIN).
+ */
+int ckpt_obj_collect(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops *ops);
+int ckpt_obj_ref(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops *ops);
+/* Accounts a reference that is known to be legitimate but is not the tree's. */
+void ckpt_obj_account(struct ckpt_ctx *ctx, void *ptr, int users);
+/* The objref of @ptr or 0: never an error. */
+int ckpt_obj_lookup(struct ckpt_ctx *ctx, void *ptr);
+
+/*
+ * Objects, while restarting: a borrowed pointer, valid until the end of the
+ * restart, or ERR_PTR(-EINVAL) if @objref is not an object of that kind.
+ */
+void *ckpt_obj_fetch(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_obj_ops *ops);
+/* The objref of the object whose restore() is running. */
+u32 ckpt_obj_current(struct ckpt_ctx *ctx);
+
+/* Writing. Payloads are copied into the block buffer: no locks are needed, it may sleep. */
+int ckpt_write(struct ckpt_ctx *ctx, u16 type, const void *data, size_t len);
+/* One record whose payload is @head followed by @tail. */
+int ckpt_write2(struct ckpt_ctx *ctx, u16 type, const void *head, size_t head_len,
+		const void *tail, size_t tail_len);
+/*
+ * Page contents: @runs describe them, @bvecs hold the CKPT_RUN_DATA pages in
+ * order, at most CKPT_BLOCK_DATA_MAX bytes. Pages are written from where they
+ * are unless @unstable says that someone may write to them meanwhile.
+ */
+int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_run *runs,
+		     unsigned int nr_runs, const struct bio_vec *bvecs,
+		     unsigned int nr_bvecs, bool unstable);
+
+/*
+ * Reading. ckpt_read() demands a record of @type whose payload, completed with
+ * zeros, is copied to @buf (@len bytes): -EINVAL otherwise. ckpt_read_tail()
+ * also returns what follows the fixed part of @len bytes, within the block
+ * buffer. ckpt_peek() is the type of the next record, or an errno.
+ */
+int ckpt_read(struct ckpt_ctx *ctx, u16 type, void *buf, size_t len);
+int ckpt_read_tail(struct ckpt_ctx *ctx, u16 type, void *buf, size_t len,
+		   const void **tail, size_t *tail_len);
+int ckpt_read_rec(struct ckpt_ctx *ctx, struct ckpt_rec *rec);
+int ckpt_peek(struct ckpt_ctx *ctx);
+/* Copies a record's fixed part with the extension rules of the format. */
+int ckpt_rec_copy(const struct ckpt_rec *rec, void *buf, size_t len);
+/*
+ * Contents of the DATA block that the last CKPT_REC_PAGES announced, in order;
+ * ckpt_read_data_done() verifies its hash and demands that all was read.
+ */
+int ckpt_read_data(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len);
+int ckpt_read_data_done(struct ckpt_ctx *ctx);
+
+/* The tree, while checkpointing. */
+bool ckpt_task_collected(struct ckpt_ctx *ctx, struct task_struct *task);
+bool ckpt_dry_run(struct ckpt_ctx *ctx);
+u64 ckpt_image_flags(struct ckpt_ctx *ctx);
+/* pid as the image names it; 0 if @pid is not visible to the caller */
+pid_t ckpt_pid_nr(struct ckpt_ctx *ctx, struct pid *pid);
+/*
+ * Calls @fn for every task of the system that is outside the tree, kernel
+ * threads excluded, with a reference held and no lock, until it returns
+ * non-zero, which is returned.
+ */
+int ckpt_for_each_outsider(struct ckpt_ctx *ctx,
+			   int (*fn)(struct task_struct *task, void *arg), void *arg);
+void ckpt_set_holder(struct ckpt_holder *holder, struct task_struct *task);
+
+/* CLOCK_MONOTONIC (ns) when the tree was frozen; when it is being let go. */
+u64 ckpt_now_ns(struct ckpt_ctx *ctx);
+
+/*
+ * Runs @fn in the context of current, the task that is being restored, when
+ * the whole tree is complete and nothing can fail any more, in order of
+ * registration, just before it returns to user mode. @data (@len bytes) is
+ * copied. -ENOMEM.
+ */
+int ckpt_task_defer(struct ckpt_ctx *ctx, void (*fn)(void *data), const void *data,
+		    size_t len);
+
+/* An external object: its key when checkpointing, its stand-in when restarting. */
+const char *ckpt_external_key(struct ckpt_ctx *ctx, struct file *file);
+struct file *ckpt_external_file(struct ckpt_ctx *ctx, const char *key, size_t len);
+
+/* Where the restarter's paths start: root of the caller. Borrowed. */
+const struct path *ckpt_root(struct ckpt_ctx *ctx);
+
+/* "pid 123 (name)" of the task whose state is being collected, saved or restored */
+const char *ckpt_whom(struct ckpt_ctx *ctx);
+
+/* Owner kinds that other kinds refer to; each is defined beside its code. */
+extern const struct ckpt_obj_ops ckpt_pipe_obj_ops;
+extern const struct ckpt_obj_ops ckpt_eventfd_obj_ops;
+extern const struct ckpt_obj_ops ckpt_shmem_obj_ops;
+extern const struct ckpt_obj_ops ckpt_file_obj_ops;
+extern const struct ckpt_obj_ops ckpt_mm_obj_ops;
+extern const struct ckpt_obj_ops ckpt_sighand_obj_ops;
+extern const struct ckpt_obj_ops ckpt_fs_obj_ops;
+extern const struct ckpt_obj_ops ckpt_files_obj_ops;
+
+#endif /* CONFIG_CHECKPOINT */
+
+#endif /* _LINUX_CHECKPOINT_H */

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * The checkpoint image: everything that checkpoint(2) writes and restart(2)
+ * reads. This interface is a contract; a change that an older reader would
+ * misread needs a new record type or a new CKPT_IMAGE_VERSION.
+ */
+#ifndef _UAPI_LINUX_CHECKPOINT_IMAGE_H
+#define _UAPI_LINUX_CHECKPOINT_IMAGE_H
+
+#include <linux/types.h>
+
+/**
+ * DOC: stream
+ *
+ * An image is a sequence of blocks, read and written forward only. All
+ * numbers are little-endian. A block is a header, @pad zero bytes, @len bytes
+ * of payload, and zero bytes up to a multiple of 8. A META block holds whole
+ * records. A DATA block holds raw page contents; it follows the META block
+ * whose last record is the CKPT_REC_PAGES that describes it. In a regular file
+ * @pad makes the payload of DATA blocks start on a page boundary.
+ *
+ * @hash covers the payload. The trailer carries a hash over all block headers
+ * before the block it stands in, and with them over the whole image.
+ */
+#define CKPT_BLOCK_MAGIC	0x4b434c42	/* "BLCK" */
+#define CKPT_BLOCK_META		1
+#define CKPT_BLOCK_DATA		2
+
+#define CKPT_BLOCK_META_MAX	(256 * 1024)	/* payload bytes */
+#define CKPT_BLOCK_DATA_MAX	(1024 * 1024)
+#define CKPT_BLOCK_ALIGN	8
+
+/**
+ * struct ckpt_block - block header
+ * @magic: CKPT_BLOCK_MAGIC
+ * @kind: CKPT_BLOCK_META or CKPT_BLOCK_DATA
+ * @pad: zero bytes between this header and the payload, less than 4096
+ * @len: bytes of payload, at most CKPT_BLOCK_META_MAX or CKPT_BLOCK_DATA_MAX
+ * @seq: number of this block, from 0
+ * @offset: stream position of this header
+ * @hash: xxh64 of the payload, seeded with @seq
+ */
+struct ckpt_block {
+	__u32 magic;
+	__u16 kind;
+	__u16 pad;
+	__u32 len;
+	__u32 seq;
+	__u64 offset;
+	__u64 hash;
+};
+
+/**
+ * struct ckpt_record - record header
+ * @type: CKPT_REC_*
+ * @flags: CKPT_RECF_*
+ * @len: bytes of payload that follow; the next record starts at the next
+ *	multiple of 8
+ *
+ * A reader refuses a type that it does not know, unless CKPT_RECF_IGNORABLE
+ * is set. A payload longer than the reader's struct is read only if the tail
+ * is zero; a shorter one is completed with zeros: both as in
+ * copy_struct_from_user().
+ */
+struct ckpt_record {
+	__u16 type;
+	__u16 flags;
+	__u32 len;
+};
+
+#define CKPT_RECF_IGNORABLE	(1 << 0)
+
+/* Record types. Numbers are never reused. */
+enum {
+	/* the frame: order is HEADER ARCH TREE_TASK* (OBJ ...)* (TASK ... TASK_END)* TRAILER */
+	CKPT_REC_HEADER		= 1,
+	CKPT_REC_ARCH		= 2,
+	CKPT_REC_TREE_TASK	= 3,
+	CKPT_REC_OBJ		= 4,
+	CKPT_REC_TASK		= 5,
+	CKPT_REC_TASK_END	= 6,
+	CKPT_REC_TRAILER	= 7,
+	CKPT_REC_PAGES		= 8,
+
+	/* objects */
+	CKPT_REC_PIPE		= 100,
+	CKPT_REC_PIPE_BUF	= 101,
+	CKPT_REC_EVENTFD	= 102,
+	CKPT_REC_SHMEM		= 103,
+	CKPT_REC_FILE		= 104,
+	CKPT_REC_FILE_PATH	= 105,
+	CKPT_REC_FILE_PIPE	= 106,
+	CKPT_REC_FILE_EXTERNAL	= 107,
+	CKPT_REC_FILE_SHMEM	= 108,
+	CKPT_REC_FILE_EVENTFD	= 109,
+	CKPT_REC_FILES		= 110,
+	CKPT_REC_FILES_FD	= 111,
+	CKPT_REC_FS		= 112,
+	CKPT_REC_MM		= 113,
+	CKPT_REC_MM_AUXV	= 114,
+	CKPT_REC_MM_ARCH	= 115,
+	CKPT_REC_VMA		= 116,
+	CKPT_REC_VMA_END	= 117,
+	CKPT_REC_PAGES_END	= 118,
+	CKPT_REC_SIGHAND	= 119,
+
+	/* per-task state, in restore order */
+	CKPT_REC_TASK_COMM	= 200,
+	CKPT_REC_TASK_FS	= 201,
+	CKPT_REC_TASK_FILES	= 202,
+	CKPT_REC_TASK_MISC	= 203,
+	CKPT_REC_TASK_CREDS	= 204,
+	CKPT_REC_TASK_SCHED	= 205,
+	CKPT_REC_TASK_RLIMITS	= 206,
+	CKPT_REC_TASK_FUTEX	= 207,
+	CKPT_REC_TASK_RSEQ	= 208,
+	CKPT_REC_TASK_STOP	= 209,
+	CKPT_REC_TASK_SIGMASK	= 210,
+	CKPT_REC_TASK_SIGNAL	= 211,
+	CKPT_REC_TASK_SIGPENDING = 212,
+	CKPT_REC_TASK_RESTART	= 213,
+	CKPT_REC_TASK_TLS	= 214,
+	CKPT_REC_TASK_XSTATE	= 215,
+	CKPT_REC_TASK_REGS	= 216,
+};
+
+/*
+ * Object types, in the order in which objects are written: what an object
+ * refers to stands before it. Numbers are never reused; room is left between.
+ */
+enum {
+	CKPT_OBJ_PIPE		= 10,
+	CKPT_OBJ_EVENTFD	= 20,
+	CKPT_OBJ_SHMEM		= 30,
+	CKPT_OBJ_FILE		= 100,
+	CKPT_OBJ_MM		= 200,
+	CKPT_OBJ_SIGHAND	= 300,
+	CKPT_OBJ_FS		= 310,
+	CKPT_OBJ_FILES		= 320,
+	CKPT_OBJ_MAX		= 400,
+};
+
+#define CKPT_IMAGE_MAGIC	0x0074706b63786e6cULL	/* "lnxckpt" */
+#define CKPT_IMAGE_VERSION	1
+#define CKPT_ARCH_X86_64	62			/* EM_X86_64 */
+#define CKPT_RELEASE_LEN	65
+#define CKPT_COMM_LEN		16
+
+#define CKPT_IMAGE_SUBTREE	(1 << 0)	/* no leak check was made */
+#define CKPT_IMAGE_SELF		(1 << 1)	/* the checkpointer is in the tree */
+#define CKPT_IMAGE_SHELL_JOB	(1 << 2)
+
+/**
+ * struct ckpt_rec_header - CKPT_REC_HEADER, the first record
+ * @magic: CKPT_IMAGE_MAGIC
+ * @version: CKPT_IMAGE_VERSION
+ * @arch: CKPT_ARCH_*
+ * @page_size: bytes
+ * @flags: CKPT_IMAGE_*
+ * @nr_tasks: number of CKPT_REC_TREE_TASK records that follow
+ * @nr_objs: highest objref in the image
+ * @time_ns: CLOCK_REALTIME of the checkpoint
+ * @id: what checkpoint(2) returned
+ * @reserved: 0
+ * @release: kernel release that wrote the image, for people
+ */
+struct ckpt_rec_header {
+	__u64 magic;
+	__u32 version;
+	__u32 arch;
+	__u32 page_size;
+	__u32 flags;
+	__u32 nr_tasks;
+	__u32 nr_objs;
+	__u64 time_ns;
+	__u32 id;
+	__u32 reserved;
+	char release[CKPT_RELEASE_LEN];
+	__u8 pad[7];
+};
+
+#define CKPT_BUILD_ID_LEN	20
+
+/**
+ * struct ckpt_rec_arch - CKPT_REC_ARCH: what the restarting CPU and kernel must have
+ * @xfeatures: XSAVE components in use by the image's tasks
+ * @xstate_size: bytes of the XSAVE image in CKPT_REC_TASK_XSTATE
+ * @vdso_size: bytes of the 64-bit vdso text
+ * @vdso_build_id: GNU build id of the 64-bit vdso
+ * @pad: 0
+ */
+struct ckpt_rec_arch {
+	__u64 xfeatures;
+	__u32 xstate_size;
+	__u32 vdso_size;
+	__u8 vdso_build_id[CKPT_BUILD_ID_LEN];
+	__u8 pad[4];
+};
+
+#define CKPT_TASK_NONE		0xffffffffU
+
+#define CKPT_TASKF_THREAD	(1 << 0)	/* not a thread group leader */
+#define CKPT_TASKF_ZOMBIE	(1 << 1)	/* dead; nothing but this record is saved */
+#define CKPT_TASKF_SHARE_VM	(1 << 2)	/* shares its creator's mm (always set for threads) */
+#define CKPT_TASKF_SHARE_SIGHAND (1 << 3)	/* shares its creator's sighand (always set for threads) */
+#define CKPT_TASKF_SUBREAPER	(1 << 4)	/* PR_SET_CHILD_SUBREAPER */
+#define CKPT_TASKF_SELF		(1 << 5)	/* called checkpoint(2) for itself */
+#define CKPT_TASKF_SESSION_LEADER (1 << 6)	/* signal->leader */
+#define CKPT_TASKF_DID_EXEC	(1 << 7)	/* !PF_FORKNOEXEC: setpgid() by the parent fails */
+
+/**
+ * struct ckpt_rec_tree_task - CKPT_REC_TREE_TASK, one for each task
+ * @parent: index of the parent's leader; CKPT_TASK_NONE for the root and for
+ *	threads. Tasks are numbered from 0 in the order of these records; a
+ *	parent comes before its children, a leader before its threads
+ * @creator: index of the task that must create this one because they share
+ *	an mm or sighand; CKPT_TASK_NONE if any task may
+ * @flags: CKPT_TASKF_*
+ * @pid: pid
+ * @tgid: thread group id
+ * @pgid: process group, 0 if it is the restarter's
+ * @sid: session, 0 if it is the restarter's
+ * @exit_signal: signal sent to the parent at exit, -1 for threads
+ * @exit_code: wait status of a zombie
+ * @pad: 0
+ * @comm: name, NUL-terminated
+ */
+struct ckpt_rec_tree_task {
+	__u32 parent;
+	__u32 creator;
+	__u32 flags;
+	__s32 pid;
+	__s32 tgid;
+	__s32 pgid;
+	__s32 sid;
+	__s32 exit_signal;
+	__u32 exit_code;
+	__u32 pad;
+	char comm[CKPT_COMM_LEN];
+};
+
+/**
+ * struct ckpt_rec_obj - CKPT_REC_OBJ: the records of one shared object follow
+ * @objref: its number, from 1, unique in the image
+ * @type: CKPT_OBJ_*
+ * @owner: index of the task that restores it in its own context, or
+ *	CKPT_TASK_NONE
+ * @pad: 0
+ */
+struct ckpt_rec_obj {
+	__u32 objref;
+	__u32 type;
+	__u32 owner;
+	__u32 pad;
+};
+
+/**
+ * struct ckpt_rec_task - CKPT_REC_TASK: the state of one task follows, up to
+ *	CKPT_REC_TASK_END
+ * @index: which task
+ * @pad: 0
+ */
+struct ckpt_rec_task {
+	__u32 index;
+	__u32 pad;
+};
+
+/**
+ * struct ckpt_rec_trailer - CKPT_REC_TRAILER, the last record
+ * @magic: ~CKPT_IMAGE_MAGIC
+ * @nr_blocks: blocks before the one that holds this record
+ * @hash: xxh64, seed 0, of the headers of those blocks
+ */
+struct ckpt_rec_trailer {
+	__u64 magic;
+	__u64 nr_blocks;
+	__u64 hash;
+};
+
+/* struct ckpt_page_run.flags */
+#define CKPT_RUN_DATA		0	/* contents are in the following DATA block */
+#define CKPT_RUN_COW		1	/* same pages as in another mm: shared copy-on-write */
+
+/**
+ * struct ckpt_page_run - consecutive pages
+ * @index: first page: address / page size in an mm, page offset in shmem
+ * @nr: number of pages, not 0
+ * @flags: CKPT_RUN_*
+ * @src_index: CKPT_RUN_COW: first page in the other mm
+ * @src_objref: CKPT_RUN_COW: the other mm, which stands before this one
+ * @pad: 0
+ */
+struct ckpt_page_run {
+	__u64 index;
+	__u32 nr;
+	__u32 flags;
+	__u64 src_index;
+	__u32 src_objref;
+	__u32 pad;
+};
+
+/**
+ * struct ckpt_rec_pages - CKPT_REC_PAGES
+ * @objref: mm or shmem object that the pages belong to
+ * @nr_runs: number of struct ckpt_page_run that follow in this record
+ * @data_len: bytes in the DATA block that follows, 0 if none does: the sum of
+ *	the CKPT_RUN_DATA runs, in order
+ */
+struct ckpt_rec_pages {
+	__u32 objref;
+	__u32 nr_runs;
+	__u32 data_len;
+	__u32 pad;
+};
+
+#endif /* _UAPI_LINUX_CHECKPOINT_IMAGE_H */
