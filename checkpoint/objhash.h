@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The shared objects of one checkpoint or restart.
+ */
+#ifndef _CHECKPOINT_OBJHASH_H
+#define _CHECKPOINT_OBJHASH_H
+
+#include <linux/list.h>
+#include <linux/checkpoint.h>
+
+/* struct ckpt_obj.flags */
+#define CKPT_OBJ_CHECKPOINTED	(1 << 0)	/* its records are written */
+#define CKPT_OBJ_COLLECTED	(1 << 1)	/* ops->collect() has run */
+#define CKPT_OBJ_EXTERNAL	(1 << 2)	/* declared external: exempt from the leak check */
+#define CKPT_OBJ_RESTORED	(1 << 3)	/* restart: owned by the hash, may be fetched */
+
+/**
+ * struct ckpt_obj - one shared object
+ * @list: in ckpt_objhash.objs
+ * @hash: in ckpt_objhash.buckets
+ * @ops: its kind
+ * @ptr: the object; one reference of it belongs to the hash
+ * @users: references found so far, the hash's own not included
+ * @objref: its number in the image, from 1
+ * @flags: CKPT_OBJ_*
+ * @owner: index of the task that it was first found in, or CKPT_TASK_NONE
+ */
+struct ckpt_obj {
+	struct list_head list;
+	struct hlist_node hash;
+	const struct ckpt_obj_ops *ops;
+	void *ptr;
+	long users;
+	u32 objref;
+	u32 flags;
+	u32 owner;
+};
+
+/**
+ * struct ckpt_objhash - the objects, found by pointer or by objref
+ * @objs: all objects in order of insertion; may be walked while it grows at
+ *	the tail
+ * @buckets: hash table, 1 << @bits heads, or NULL while empty
+ * @bits: see @buckets
+ * @nr: number of objects
+ * @limit: highest objref that the image announces, or 0 when checkpointing
+ *
+ * Has no lock: one task at a time works on a context. When checkpointing
+ * objects are found by pointer and numbered in order of insertion; when
+ * restarting they are found by the objref that the image gives them. Memory is
+ * taken for objects that exist, never for announced ones.
+ */
+struct ckpt_objhash {
+	struct list_head objs;
+	struct hlist_head *buckets;
+	unsigned int bits;
+	u32 nr;
+	u32 limit;
+};
+
+void ckpt_objhash_init(struct ckpt_objhash *hash);
+void ckpt_objhash_expect(struct ckpt_objhash *hash, u32 nr_objs);
+void ckpt_objhash_destroy(struct ckpt_objhash *hash);
+struct ckpt_obj *ckpt_objhash_add(struct ckpt_objhash *hash, void *ptr,
+				  const struct ckpt_obj_ops *ops, u32 owner);
+struct ckpt_obj *ckpt_objhash_add_ref(struct ckpt_objhash *hash, u32 objref, void *ptr,
+				      const struct ckpt_obj_ops *ops, u32 owner);
+struct ckpt_obj *ckpt_objhash_find(const struct ckpt_objhash *hash, const void *ptr);
+struct ckpt_obj *ckpt_objhash_find_ref(const struct ckpt_objhash *hash, u32 objref);
+int ckpt_objhash_sort(struct ckpt_objhash *hash);
+
+#define ckpt_objhash_for_each(obj, hashp) \
+	list_for_each_entry(obj, &(hashp)->objs, list)
+
+#endif /* _CHECKPOINT_OBJHASH_H */
