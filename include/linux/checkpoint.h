@@ -248,6 +248,10 @@ const struct path *ckpt_root(struct ckpt_ctx *ctx);
 /* "pid 123 (name)" of the task whose state is being collected, saved or restored */
 const char *ckpt_whom(struct ckpt_ctx *ctx);
 
+/* The machine: CPU features and vdso. ckpt_arch_check() names what is missing. */
+void ckpt_arch_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec);
+int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec);
+
 /* Owner kinds that other kinds refer to; each is defined beside its code. */
 extern const struct ckpt_obj_ops ckpt_pipe_obj_ops;
 extern const struct ckpt_obj_ops ckpt_eventfd_obj_ops;

@@ -109,9 +109,9 @@ enum {
 	CKPT_REC_TASK_FS	= 201,
 	CKPT_REC_TASK_FILES	= 202,
 	CKPT_REC_TASK_MISC	= 203,
-	CKPT_REC_TASK_CREDS	= 204,
-	CKPT_REC_TASK_SCHED	= 205,
-	CKPT_REC_TASK_RLIMITS	= 206,
+	CKPT_REC_TASK_SCHED	= 204,
+	CKPT_REC_TASK_RLIMITS	= 205,
+	CKPT_REC_TASK_CREDS	= 206,	/* after what the restarter's rights decide */
 	CKPT_REC_TASK_FUTEX	= 207,
 	CKPT_REC_TASK_RSEQ	= 208,
 	CKPT_REC_TASK_STOP	= 209,
@@ -183,18 +183,21 @@ struct ckpt_rec_header {
 
 /**
  * struct ckpt_rec_arch - CKPT_REC_ARCH: what the restarting CPU and kernel must have
- * @xfeatures: XSAVE components in use by the image's tasks
+ * @xfeatures: XSAVE components that programs could use
+ * @cpu_features: instruction sets that programs could use; the bits are
+ *	listed in arch/x86/kernel/checkpoint.c
  * @xstate_size: bytes of the XSAVE image in CKPT_REC_TASK_XSTATE
+ * @xstate_layout: hash of size and offset of each component in it
  * @vdso_size: bytes of the 64-bit vdso text
  * @vdso_build_id: GNU build id of the 64-bit vdso
- * @pad: 0
  */
 struct ckpt_rec_arch {
 	__u64 xfeatures;
+	__u64 cpu_features;
 	__u32 xstate_size;
+	__u32 xstate_layout;
 	__u32 vdso_size;
 	__u8 vdso_build_id[CKPT_BUILD_ID_LEN];
-	__u8 pad[4];
 };
 
 #define CKPT_TASK_NONE		0xffffffffU
@@ -311,6 +314,363 @@ struct ckpt_rec_pages {
 	__u32 nr_runs;
 	__u32 data_len;
 	__u32 pad;
+};
+
+/**
+ * struct ckpt_sigaction - what a process does about one signal
+ * @handler: SIG_DFL, SIG_IGN or an address
+ * @flags: SA_*
+ * @restorer: address
+ * @mask: signals blocked meanwhile; bit 0 is signal 1
+ */
+struct ckpt_sigaction {
+	__u64 handler;
+	__u64 flags;
+	__u64 restorer;
+	__u64 mask;
+};
+
+#define CKPT_NSIG		64
+
+/**
+ * struct ckpt_rec_sighand - CKPT_REC_SIGHAND
+ * @action: by signal number, from 1
+ */
+struct ckpt_rec_sighand {
+	struct ckpt_sigaction action[CKPT_NSIG];
+};
+
+/**
+ * struct ckpt_rec_task_comm - CKPT_REC_TASK_COMM
+ * @comm: name, NUL-terminated
+ */
+struct ckpt_rec_task_comm {
+	char comm[CKPT_COMM_LEN];
+};
+
+#define CKPT_MISCF_MCE_PROCESS	(1 << 0)	/* PR_MCE_KILL_SET */
+#define CKPT_MISCF_MCE_EARLY	(1 << 1)	/* PR_MCE_KILL_EARLY */
+
+/**
+ * struct ckpt_rec_task_misc - CKPT_REC_TASK_MISC
+ * @timer_slack_ns: PR_SET_TIMERSLACK
+ * @default_timer_slack_ns: what PR_SET_TIMERSLACK 0 returns to
+ * @personality: personality(2)
+ * @pdeath_signal: PR_SET_PDEATHSIG
+ * @oom_score_adj: of the process
+ * @oom_score_adj_min: of the process
+ * @ioprio: ioprio_set(2)
+ * @flags: CKPT_MISCF_*
+ */
+struct ckpt_rec_task_misc {
+	__u64 timer_slack_ns;
+	__u64 default_timer_slack_ns;
+	__u32 personality;
+	__u32 pdeath_signal;
+	__s32 oom_score_adj;
+	__s32 oom_score_adj_min;
+	__u32 ioprio;
+	__u32 flags;
+};
+
+#define CKPT_SCHEDF_RESET_ON_FORK (1 << 0)
+#define CKPT_SCHEDF_SLICE	(1 << 1)	/* @slice_ns was asked for */
+
+#define CKPT_MAX_CPU_WORDS	128
+
+/**
+ * struct ckpt_rec_task_sched - CKPT_REC_TASK_SCHED
+ * @policy: SCHED_*
+ * @nice: nice value
+ * @rt_priority: of SCHED_FIFO and SCHED_RR
+ * @flags: CKPT_SCHEDF_*
+ * @slice_ns: time slice
+ * @nr_cpu_words: number of __u64 that follow: the mask that the task asked
+ *	for by sched_setaffinity(2), 0 if it did not
+ * @pad: 0
+ */
+struct ckpt_rec_task_sched {
+	__u32 policy;
+	__s32 nice;
+	__u32 rt_priority;
+	__u32 flags;
+	__u64 slice_ns;
+	__u32 nr_cpu_words;
+	__u32 pad;
+};
+
+/**
+ * struct ckpt_rlimit - one resource limit
+ * @cur: soft limit, all ones for none
+ * @max: hard limit
+ */
+struct ckpt_rlimit {
+	__u64 cur;
+	__u64 max;
+};
+
+#define CKPT_RLIM_NLIMITS	16
+
+/**
+ * struct ckpt_rec_task_rlimits - CKPT_REC_TASK_RLIMITS
+ * @limit: by RLIMIT_*
+ */
+struct ckpt_rec_task_rlimits {
+	struct ckpt_rlimit limit[CKPT_RLIM_NLIMITS];
+};
+
+#define CKPT_MAX_GROUPS		65536
+
+/**
+ * struct ckpt_rec_task_creds - CKPT_REC_TASK_CREDS
+ * @uid: ids are numbers of the caller's user namespace
+ * @euid: effective
+ * @suid: saved
+ * @fsuid: for the file system
+ * @gid: real
+ * @egid: effective
+ * @sgid: saved
+ * @fsgid: for the file system
+ * @cap_inheritable: capability sets, bit n is capability n
+ * @cap_permitted: see capabilities(7)
+ * @cap_effective: see capabilities(7)
+ * @cap_bset: bounding set
+ * @cap_ambient: see capabilities(7)
+ * @securebits: PR_SET_SECUREBITS
+ * @no_new_privs: 1 after PR_SET_NO_NEW_PRIVS
+ * @dumpable: PR_GET_DUMPABLE
+ * @nr_groups: number of __u32 that follow: the supplementary groups, sorted
+ */
+struct ckpt_rec_task_creds {
+	__u32 uid;
+	__u32 euid;
+	__u32 suid;
+	__u32 fsuid;
+	__u32 gid;
+	__u32 egid;
+	__u32 sgid;
+	__u32 fsgid;
+	__u64 cap_inheritable;
+	__u64 cap_permitted;
+	__u64 cap_effective;
+	__u64 cap_bset;
+	__u64 cap_ambient;
+	__u32 securebits;
+	__u32 no_new_privs;
+	__u32 dumpable;
+	__u32 nr_groups;
+};
+
+/**
+ * struct ckpt_rec_task_futex - CKPT_REC_TASK_FUTEX
+ * @robust_list: set_robust_list(2)
+ * @clear_child_tid: set_tid_address(2)
+ */
+struct ckpt_rec_task_futex {
+	__u64 robust_list;
+	__u64 clear_child_tid;
+};
+
+/**
+ * struct ckpt_rec_task_rseq - CKPT_REC_TASK_RSEQ, if rseq(2) is registered
+ * @ptr: address of struct rseq
+ * @len: its size
+ * @sig: signature before abort handlers
+ */
+struct ckpt_rec_task_rseq {
+	__u64 ptr;
+	__u32 len;
+	__u32 sig;
+};
+
+#define CKPT_STOPF_STOPPED	(1 << 0)	/* the process is stopped */
+#define CKPT_STOPF_CONTINUED	(1 << 1)	/* waitid(WCONTINUED) would report it */
+#define CKPT_STOPF_CLD_STOPPED	(1 << 2)	/* the parent is yet to be told of a stop */
+#define CKPT_STOPF_CLD_CONTINUED (1 << 3)	/* the parent is yet to be told of a continue */
+
+/**
+ * struct ckpt_rec_task_stop - CKPT_REC_TASK_STOP, if any of it is set
+ * @flags: CKPT_STOPF_* of the process
+ * @exit_code: what waitid(WSTOPPED) would report, 0 if it has already
+ * @signal: the signal that stopped this thread
+ * @pad: 0
+ */
+struct ckpt_rec_task_stop {
+	__u32 flags;
+	__u32 exit_code;
+	__u32 signal;
+	__u32 pad;
+};
+
+#define CKPT_SIGMASKF_SAVED	(1 << 0)	/* @saved becomes the mask once signals were delivered */
+
+/**
+ * struct ckpt_rec_task_sigmask - CKPT_REC_TASK_SIGMASK
+ * @blocked: blocked signals; bit 0 is signal 1
+ * @saved: mask to go back to, in sigsuspend(2), ppoll(2), ...
+ * @altstack_sp: sigaltstack(2)
+ * @altstack_size: bytes
+ * @altstack_flags: SS_*
+ * @flags: CKPT_SIGMASKF_*
+ * @sighand: objref of the signal handlers
+ * @pad: 0
+ */
+struct ckpt_rec_task_sigmask {
+	__u64 blocked;
+	__u64 saved;
+	__u64 altstack_sp;
+	__u64 altstack_size;
+	__u32 altstack_flags;
+	__u32 flags;
+	__u32 sighand;
+	__u32 pad;
+};
+
+#define CKPT_SIGINFO_LEN	48
+
+#define CKPT_SIGPENDINGF_NOINFO	(1 << 0)	/* only the signal's bit is pending */
+
+/**
+ * struct ckpt_rec_sigpending - CKPT_REC_TASK_SIGNAL (pending for the process) and
+ *	CKPT_REC_TASK_SIGPENDING (pending for the thread), one for each signal,
+ *	in order of arrival
+ * @signo: signal number
+ * @flags: CKPT_SIGPENDINGF_*
+ * @info: the used part of siginfo_t as the x86-64 ABI defines it
+ */
+struct ckpt_rec_sigpending {
+	__u32 signo;
+	__u32 flags;
+	__u8 info[CKPT_SIGINFO_LEN];
+};
+
+/* struct ckpt_rec_task_restart.kind: what restart_syscall(2) continues */
+#define CKPT_RESTART_NANOSLEEP	1
+#define CKPT_RESTART_POLL	2
+#define CKPT_RESTART_FUTEX_WAIT	3
+
+#define CKPT_RESTARTF_TIMEOUT	(1 << 0)	/* @time_ns is valid */
+#define CKPT_RESTARTF_ABSOLUTE	(1 << 1)	/* @time_ns is a time, not what remains */
+#define CKPT_RESTARTF_RMTP	(1 << 2)	/* nanosleep: @addr is to get the remainder */
+#define CKPT_RESTARTF_SHARED	(1 << 3)	/* futex: not FUTEX_PRIVATE_FLAG */
+
+/**
+ * struct ckpt_rec_task_restart - CKPT_REC_TASK_RESTART, if there is something
+ *	to continue
+ * @kind: CKPT_RESTART_*
+ * @flags: CKPT_RESTARTF_*
+ * @clockid: CLOCK_*
+ * @nfds: poll: number of entries
+ * @addr: futex word, struct pollfd array, or struct timespec
+ * @time_ns: when it ends: with CKPT_RESTARTF_ABSOLUTE a time of @clockid, else
+ *	relative to the checkpoint
+ * @futex_val: expected value
+ * @futex_bitset: FUTEX_WAIT_BITSET
+ */
+struct ckpt_rec_task_restart {
+	__u32 kind;
+	__u32 flags;
+	__s32 clockid;
+	__u32 nfds;
+	__u64 addr;
+	__s64 time_ns;
+	__u32 futex_val;
+	__u32 futex_bitset;
+};
+
+#define CKPT_TLS_ENTRIES	3
+
+/**
+ * struct ckpt_tls_desc - what set_thread_area(2) takes
+ * @entry_number: index in the GDT
+ * @base_addr: base
+ * @limit: limit
+ * @flags: bits of struct user_desc in their order, from bit 0: seg_32bit,
+ *	contents (2 bits), read_exec_only, limit_in_pages, seg_not_present,
+ *	useable
+ */
+struct ckpt_tls_desc {
+	__u32 entry_number;
+	__u32 base_addr;
+	__u32 limit;
+	__u32 flags;
+};
+
+/**
+ * struct ckpt_rec_task_tls - CKPT_REC_TASK_TLS, if any is in use
+ * @desc: the thread's TLS descriptors
+ */
+struct ckpt_rec_task_tls {
+	struct ckpt_tls_desc desc[CKPT_TLS_ENTRIES];
+};
+
+#define CKPT_XSTATE_MAX		65536
+
+/**
+ * struct ckpt_rec_task_xstate - CKPT_REC_TASK_XSTATE
+ * @size: bytes that follow: the FPU registers in the standard format of
+ *	XSAVE, or of FXSAVE if they are 512
+ * @pad: 0
+ */
+struct ckpt_rec_task_xstate {
+	__u32 size;
+	__u32 pad;
+};
+
+/**
+ * struct ckpt_rec_task_regs - CKPT_REC_TASK_REGS, x86-64
+ * @r15: general purpose registers at the boundary to user mode
+ * @r14: as above
+ * @r13: as above
+ * @r12: as above
+ * @bp: as above
+ * @bx: as above
+ * @r11: as above
+ * @r10: as above
+ * @r9: as above
+ * @r8: as above
+ * @ax: result of an interrupted system call
+ * @cx: as @r15
+ * @dx: as @r15
+ * @si: as @r15
+ * @di: as @r15
+ * @orig_ax: number of the interrupted system call, -1 if there is none
+ * @ip: instruction pointer
+ * @flags: the flags that user mode controls
+ * @sp: stack pointer
+ * @fs_base: base of FS
+ * @gs_base: base of GS
+ * @fs: selectors
+ * @gs: as @fs
+ * @ds: as @fs
+ * @es: as @fs
+ */
+struct ckpt_rec_task_regs {
+	__u64 r15;
+	__u64 r14;
+	__u64 r13;
+	__u64 r12;
+	__u64 bp;
+	__u64 bx;
+	__u64 r11;
+	__u64 r10;
+	__u64 r9;
+	__u64 r8;
+	__u64 ax;
+	__u64 cx;
+	__u64 dx;
+	__u64 si;
+	__u64 di;
+	__u64 orig_ax;
+	__u64 ip;
+	__u64 flags;
+	__u64 sp;
+	__u64 fs_base;
+	__u64 gs_base;
+	__u16 fs;
+	__u16 gs;
+	__u16 ds;
+	__u16 es;
 };
 
 #endif /* _UAPI_LINUX_CHECKPOINT_IMAGE_H */
