@@ -46,6 +46,8 @@ struct ckpt_task {
  * @whom: the task being collected, written or restored, as text
  * @tasks: checkpoint: the tree, in the order of the image
  * @restart: restart: the restarter's state
+ * @cow: checkpoint: pages shared copy-on-write; ckpt_ctx_free() gives it to
+ *	ckpt_cow_free(), ckpt_cow_slot() in ctx.c returns its address
  */
 struct ckpt_ctx {
 	u64 flags;
@@ -69,6 +71,7 @@ struct ckpt_ctx {
 	u32 nr_tasks;
 
 	struct ckpt_restart *restart;
+	struct ckpt_cow *cow;
 };
 
 /* ctx.c */
@@ -96,6 +99,10 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx);	/* fills ctx->tasks */
 void ckpt_thaw_tree(struct ckpt_ctx *ctx);
 int ckpt_tree_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */
 int ckpt_tree_write(struct ckpt_ctx *ctx);
+
+/* arch/.../kernel/checkpoint.c: CKPT_REC_ARCH; -EOPNOTSUPP if this machine cannot run the image */
+int ckpt_arch_write(struct ckpt_ctx *ctx);
+int ckpt_arch_read(struct ckpt_ctx *ctx);
 
 /* checkpoint.c, restart.c: the coordinators */
 long ckpt_do_checkpoint(struct ckpt_ctx *ctx);

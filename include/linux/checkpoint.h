@@ -230,6 +230,10 @@ void ckpt_set_holder(struct ckpt_holder *holder, struct task_struct *task);
 u64 ckpt_now_ns(struct ckpt_ctx *ctx);
 
 /*
+ * A task that is being restored begins with all signals blocked, without a
+ * descriptor table (current->files is NULL), and in the mm of the restarter.
+ * Its mask, like all that signals and exit act on, is restored by a deferred fn.
+ *
  * Runs @fn in the context of current, the task that is being restored, when
  * the whole tree is complete and nothing can fail any more, in order of
  * registration, just before it returns to user mode. @data (@len bytes) is
@@ -261,6 +265,23 @@ extern const struct ckpt_obj_ops ckpt_mm_obj_ops;
 extern const struct ckpt_obj_ops ckpt_sighand_obj_ops;
 extern const struct ckpt_obj_ops ckpt_fs_obj_ops;
 extern const struct ckpt_obj_ops ckpt_files_obj_ops;
+
+/*
+ * What an architecture keeps in an mm. The code is in its mm directory;
+ * ckpt_arch_vma() tells whether a mapping is restored by ckpt_arch_mm_restore(),
+ * in the context of current, into the empty mm of current.
+ */
+struct mm_struct;
+struct vm_area_struct;
+int ckpt_arch_mm_collect(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_arch_mm_write(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm);
+bool ckpt_arch_vma(struct vm_area_struct *vma);
+
+/* Copy-on-write bookkeeping of a checkpoint: hangs on the context, freed with it. */
+struct ckpt_cow;
+struct ckpt_cow **ckpt_cow_slot(struct ckpt_ctx *ctx);
+void ckpt_cow_free(struct ckpt_cow *cow);
 
 #endif /* CONFIG_CHECKPOINT */
 

@@ -283,6 +283,7 @@ struct ckpt_rec_trailer {
 /* struct ckpt_page_run.flags */
 #define CKPT_RUN_DATA		0	/* contents are in the following DATA block */
 #define CKPT_RUN_COW		1	/* same pages as in another mm: shared copy-on-write */
+#define CKPT_RUN_SHARED		2	/* like CKPT_RUN_DATA; mms that follow may share them */
 
 /**
  * struct ckpt_page_run - consecutive pages
@@ -671,6 +672,176 @@ struct ckpt_rec_task_regs {
 	__u16 gs;
 	__u16 ds;
 	__u16 es;
+};
+
+/* struct ckpt_rec_mm.flags */
+#define CKPT_MM_THP_DISABLE	(1 << 0)	/* PR_SET_THP_DISABLE */
+#define CKPT_MM_MDWE		(1 << 1)	/* PR_SET_MDWE */
+#define CKPT_MM_MDWE_NO_INHERIT	(1 << 2)
+#define CKPT_MM_MERGE_ANY	(1 << 3)	/* PR_SET_MEMORY_MERGE */
+#define CKPT_MM_TOPDOWN		(1 << 4)	/* mmap() searches downwards */
+#define CKPT_MM_DEF_LOCKED	(1 << 5)	/* mlockall(MCL_FUTURE) */
+#define CKPT_MM_DEF_LOCKONFAULT	(1 << 6)	/* mlockall(MCL_FUTURE | MCL_ONFAULT) */
+#define CKPT_MM_DEF_NOHUGEPAGE	(1 << 7)	/* mappings start as MADV_NOHUGEPAGE */
+#define CKPT_MM_FLAGS_ALL	((1 << 8) - 1)
+
+#define CKPT_MM_DUMPABLE_NONE	0
+#define CKPT_MM_DUMPABLE_USER	1
+#define CKPT_MM_DUMPABLE_ROOT	2
+
+/**
+ * struct ckpt_rec_mm - CKPT_REC_MM: the fields of an address space. Then follow
+ *	CKPT_REC_MM_AUXV, CKPT_REC_MM_ARCH, a CKPT_REC_VMA for each mapping in
+ *	ascending order, CKPT_REC_VMA_END, the private pages, CKPT_REC_PAGES_END
+ * @start_code: as /proc/PID/stat and prctl(PR_SET_MM) name them
+ * @end_code: likewise
+ * @start_data: likewise
+ * @end_data: likewise
+ * @start_brk: likewise
+ * @brk: likewise
+ * @start_stack: likewise
+ * @arg_start: likewise
+ * @arg_end: likewise
+ * @env_start: likewise
+ * @env_end: likewise
+ * @task_size: first address that user space cannot map
+ * @mmap_base: where mmap() starts to search
+ * @mmap_legacy_base: likewise, upwards
+ * @mmap_compat_base: likewise, for 32-bit system calls
+ * @mmap_compat_legacy_base: likewise, for 32-bit system calls, upwards
+ * @flags: CKPT_MM_*
+ * @exe_objref: the file that /proc/PID/exe shows, 0 if none
+ * @dumpable: CKPT_MM_DUMPABLE_*
+ * @coredump_filter: as /proc/PID/coredump_filter
+ * @membarrier: MEMBARRIER_CMD_REGISTER_* that were made
+ * @pad: 0
+ */
+struct ckpt_rec_mm {
+	__u64 start_code;
+	__u64 end_code;
+	__u64 start_data;
+	__u64 end_data;
+	__u64 start_brk;
+	__u64 brk;
+	__u64 start_stack;
+	__u64 arg_start;
+	__u64 arg_end;
+	__u64 env_start;
+	__u64 env_end;
+	__u64 task_size;
+	__u64 mmap_base;
+	__u64 mmap_legacy_base;
+	__u64 mmap_compat_base;
+	__u64 mmap_compat_legacy_base;
+	__u32 flags;
+	__u32 exe_objref;
+	__u32 dumpable;
+	__u32 coredump_filter;
+	__u32 membarrier;
+	__u32 pad;
+};
+
+#define CKPT_AUXV_MAX		128	/* __u64 words in CKPT_REC_MM_AUXV, at most */
+
+#define CKPT_MM_ARCH_VSYSCALL	(1 << 0)	/* the vsyscall page is visible */
+
+/**
+ * struct ckpt_rec_mm_arch - CKPT_REC_MM_ARCH
+ * @vdso: address of the vdso text, 0 if it is not mapped
+ * @vdso_base: lowest address of the data pages in front of it
+ * @vdso_end: end of the vdso text
+ * @flags: CKPT_MM_ARCH_*
+ * @pad: 0
+ */
+struct ckpt_rec_mm_arch {
+	__u64 vdso;
+	__u64 vdso_base;
+	__u64 vdso_end;
+	__u32 flags;
+	__u32 pad;
+};
+
+/* struct ckpt_rec_vma.flags */
+#define CKPT_VMA_READ		(1ULL << 0)
+#define CKPT_VMA_WRITE		(1ULL << 1)
+#define CKPT_VMA_EXEC		(1ULL << 2)
+#define CKPT_VMA_SHARED		(1ULL << 3)	/* MAP_SHARED */
+#define CKPT_VMA_MAYREAD	(1ULL << 4)	/* what mprotect() may allow */
+#define CKPT_VMA_MAYWRITE	(1ULL << 5)
+#define CKPT_VMA_MAYEXEC	(1ULL << 6)
+#define CKPT_VMA_GROWSDOWN	(1ULL << 7)
+#define CKPT_VMA_LOCKED		(1ULL << 8)
+#define CKPT_VMA_LOCKONFAULT	(1ULL << 9)
+#define CKPT_VMA_SEQ_READ	(1ULL << 10)	/* MADV_SEQUENTIAL */
+#define CKPT_VMA_RAND_READ	(1ULL << 11)	/* MADV_RANDOM */
+#define CKPT_VMA_DONTFORK	(1ULL << 12)
+#define CKPT_VMA_DONTDUMP	(1ULL << 13)
+#define CKPT_VMA_WIPEONFORK	(1ULL << 14)
+#define CKPT_VMA_HUGEPAGE	(1ULL << 15)
+#define CKPT_VMA_NOHUGEPAGE	(1ULL << 16)
+#define CKPT_VMA_MERGEABLE	(1ULL << 17)
+#define CKPT_VMA_ACCOUNT	(1ULL << 18)	/* counts as committed memory */
+#define CKPT_VMA_NORESERVE	(1ULL << 19)
+#define CKPT_VMA_DROPPABLE	(1ULL << 20)
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 21) - 1)
+
+/**
+ * struct ckpt_rec_vma - CKPT_REC_VMA: one mapping; its name follows if it is
+ *	anonymous and has one (PR_SET_VMA_ANON_NAME)
+ * @start: first address
+ * @end: first address behind it
+ * @pgoff: offset in the file, or linear index of anonymous memory, in pages
+ * @flags: CKPT_VMA_*
+ * @cow_index: with @cow_objref: address / page size of a page of that mm that
+ *	this mapping shares copy-on-write
+ * @cow_objref: mm that stands before this one and shares pages with this
+ *	mapping, 0 if none
+ * @file_objref: the mapped file, 0 if anonymous
+ */
+struct ckpt_rec_vma {
+	__u64 start;
+	__u64 end;
+	__u64 pgoff;
+	__u64 flags;
+	__u64 cow_index;
+	__u32 cow_objref;
+	__u32 file_objref;
+};
+
+#define CKPT_SHMEM_MEMFD	(1 << 0)	/* made by memfd_create() */
+#define CKPT_SHMEM_NORESERVE	(1 << 1)
+#define CKPT_SHMEM_FLAGS_ALL	((1 << 2) - 1)
+
+/**
+ * struct ckpt_rec_shmem - CKPT_REC_SHMEM: an unnamed shared memory object. Its
+ *	name as /proc/PID/maps shows it follows, then the pages,
+ *	then CKPT_REC_PAGES_END
+ * @size: bytes
+ * @flags: CKPT_SHMEM_*
+ * @seals: F_SEAL_*
+ * @mode: permission bits
+ * @uid: owner, in the restarter's user namespace
+ * @gid: group, likewise
+ * @pad: 0
+ */
+struct ckpt_rec_shmem {
+	__u64 size;
+	__u32 flags;
+	__u32 seals;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 pad;
+};
+
+/**
+ * struct ckpt_rec_file_shmem - CKPT_REC_FILE_SHMEM: follows CKPT_REC_FILE
+ * @shmem_objref: what the file shows
+ * @pad: 0
+ */
+struct ckpt_rec_file_shmem {
+	__u32 shmem_objref;
+	__u32 pad;
 };
 
 #endif /* _UAPI_LINUX_CHECKPOINT_IMAGE_H */
