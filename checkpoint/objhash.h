@@ -38,12 +38,13 @@ struct ckpt_obj {
 
 /**
  * struct ckpt_objhash - the objects, found by pointer or by objref
- * @objs: all objects in order of insertion; may be walked while it grows at
- *	the tail
+ * @objs: all objects in order of insertion, or of type after
+ *	ckpt_objhash_sort(); may be walked while it grows at the tail
  * @buckets: hash table, 1 << @bits heads, or NULL while empty
  * @bits: see @buckets
  * @nr: number of objects
- * @limit: highest objref that the image announces, or 0 when checkpointing
+ * @by_ref: objects are found by objref, not by pointer
+ * @limit: @by_ref: highest objref that the image announces
  *
  * Has no lock: one task at a time works on a context. When checkpointing
  * objects are found by pointer and numbered in order of insertion; when
@@ -55,6 +56,7 @@ struct ckpt_objhash {
 	struct hlist_head *buckets;
 	unsigned int bits;
 	u32 nr;
+	bool by_ref;
 	u32 limit;
 };
 
