@@ -193,9 +193,10 @@ static inline long subject_checkpoint(struct subject *s, uint64_t flags)
 	return ret;
 }
 
-/* Kills the subject's process group tree and waits for the subject. */
+/* Kills the subject and its process group, and waits for the subject. */
 static inline void subject_kill(struct subject *s)
 {
+	kill(-s->pid, SIGKILL);
 	kill(s->pid, SIGKILL);
 	waitpid(s->pid, NULL, 0);
 }
@@ -244,6 +245,11 @@ static inline void subject_print(struct subject *s)
 		fprintf(stderr, "# subject: %s", buf);
 	if (s->log[0])
 		fprintf(stderr, "# log: %s", s->log);
+}
+
+static inline bool log_has(struct subject *s, const char *text)
+{
+	return strstr(s->log, text);
 }
 
 static inline void subject_clean(struct subject *s)
@@ -328,7 +334,7 @@ static inline void refuse_run(struct __test_metadata *_metadata, struct subject 
 
 	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
 	EXPECT_EQ(subject_checkpoint(s, flags), -err) subject_print(s);
-	EXPECT_TRUE(strstr(s->log, text) != NULL) {
+	EXPECT_TRUE(log_has(s, text)) {
 		fprintf(stderr, "# expected in log: %s\n", text);
 		subject_print(s);
 	}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages that relatives share copy-on-write are stored once, and are shared
+ * again after a restart: the proportional set size tells.
+ */
+#include <sys/mman.h>
+
+#include "ckpt_test.h"
+
+#define LEN	(16UL << 20)
+#define KIDS	4
+
+static volatile int *shared;
+
+/* Pss of the mapping that contains @addr, in bytes. */
+static unsigned long pss(pid_t pid, const void *addr)
+{
+	unsigned long start, end, kb;
+	char path[64], line[512];
+	bool inside = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
+	f = fopen(path, "r");
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
+		else if (inside && sscanf(line, "Pss: %lu kB", &kb) == 1)
+			break;
+	}
+	fclose(f);
+	return kb << 10;
+}
+
+static unsigned char *mem;
+
+static void check_contents(int kid)
+{
+	size_t i;
+
+	for (i = 0; i < LEN; i += 4096)
+		CHECK_EQ(mem[i], kid >= 0 && i < (size_t)(kid + 1) << 20 ? kid + 100 :
+			 (unsigned char)(i >> 12));
+}
+
+static void kid_body(int kid)
+{
+	memset(mem, kid + 100, (kid + 1) << 20);
+	shared[kid] = 1;
+	while (shared[10] != 1)
+		subject_sleep_ms(1);
+	check_contents(kid);
+	memset(mem, 1, LEN);
+	_exit(0);
+}
+
+static unsigned long total_pss(const pid_t *kids)
+{
+	unsigned long sum = pss(getpid(), mem);
+	int i;
+
+	for (i = 0; i < KIDS; i++)
+		sum += pss(kids[i], mem);
+	return sum;
+}
+
+SURVIVE(fork_shares_pages)
+{
+	unsigned long before, after;
+	pid_t kids[KIDS];
+	int i, status;
+
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mem = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED && mem != MAP_FAILED);
+	for (size_t j = 0; j < LEN; j += 4096)
+		mem[j] = j >> 12;
+	for (i = 0; i < KIDS; i++) {
+		kids[i] = fork();
+		if (!kids[i])
+			kid_body(i);
+	}
+	for (i = 0; i < KIDS; i++)
+		while (!shared[i])
+			subject_sleep_ms(1);
+	before = total_pss(kids);
+	CHECK(before < 2 * LEN);
+	subject_ready();
+	after = total_pss(kids);
+	dprintf(2, "pss %lu kB before, %lu kB after\n", before >> 10, after >> 10);
+	CHECK(after <= before + before / 20);
+	check_contents(-1);
+	shared[10] = 1;
+	for (i = 0; i < KIDS; i++) {
+		CHECK_EQ(waitpid(kids[i], &status, 0), kids[i]);
+		CHECK_EQ(status, 0);
+	}
+	check_contents(-1);
+}
+
+TEST_F(refuse, shared_pages_are_stored_once)
+{
+	struct stat st;
+	int fd;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_fork_shares_pages)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	fd = test_open(&self->s, "image", O_RDONLY);
+	ASSERT_EQ(fstat(fd, &st), 0);
+	close(fd);
+	/* 16 MiB once, 1 + 2 + 3 + 4 MiB of copies, and small change */
+	EXPECT_LT(st.st_size, 28L << 20);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+SURVIVE(child_grew_its_heap)
+{
+	char *heap = sbrk(64 << 10);
+	pid_t kid;
+	int status;
+
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	memset(heap, 'h', 64 << 10);
+	kid = fork();
+	if (!kid) {
+		char *more = sbrk(64 << 10);
+
+		memset(more, 'm', 64 << 10);
+		heap[4096] = 'c';
+		CHECK(!mprotect((void *)(((unsigned long)heap + 8191) & ~4095UL), 4096, PROT_READ));
+		shared[0] = 1;
+		while (shared[1] != 1)
+			subject_sleep_ms(1);
+		CHECK_EQ(heap[0], 'h');
+		CHECK_EQ(heap[4096], 'c');
+		CHECK_EQ(heap[65535], 'h');
+		CHECK_EQ(more[0], 'm');
+		CHECK_EQ(more[65535], 'm');
+		_exit(0);
+	}
+	while (!shared[0])
+		subject_sleep_ms(1);
+	subject_ready();
+	CHECK_EQ(heap[4096], 'h');
+	memset(heap, 'p', 64 << 10);
+	shared[1] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+TEST_HARNESS_MAIN

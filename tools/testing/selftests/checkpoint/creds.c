@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Credentials: saved exactly, and never more than the restarter may give. */
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sys/fsuid.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+
+#include "ckpt_test.h"
+
+SURVIVE(ids_and_groups)
+{
+	gid_t groups[3] = { 5, 7, 11 }, got[8];
+	uid_t r, e, s;
+
+	CHECK(!chmod(".", 0777));
+	CHECK(!setgroups(3, groups));
+	CHECK(!setresgid(100, 101, 102));
+	CHECK(!setresuid(1000, 1001, 1002));
+	CHECK(!prctl(PR_SET_DUMPABLE, 1));
+	subject_ready();
+	CHECK(!getresuid(&r, &e, &s));
+	CHECK(r == 1000 && e == 1001 && s == 1002);
+	CHECK(!getresgid(&r, &e, &s));
+	CHECK(r == 100 && e == 101 && s == 102);
+	CHECK_EQ(setfsuid(-1), 1001);
+	CHECK_EQ(setfsgid(-1), 101);
+	CHECK_EQ(getgroups(8, got), 3);
+	CHECK(!memcmp(got, groups, sizeof(groups)));
+	CHECK(setuid(0) == -1 && errno == EPERM);
+}
+
+static void get_caps(struct __user_cap_data_struct *data)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	CHECK(!syscall(SYS_capget, &hdr, data));
+}
+
+static void set_caps(struct __user_cap_data_struct *data)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	CHECK(!syscall(SYS_capset, &hdr, data));
+}
+
+SURVIVE(capabilities)
+{
+	struct __user_cap_data_struct before[2], after[2];
+
+	CHECK(!prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0));
+	get_caps(before);
+	before[0].effective &= ~(1U << CAP_NET_RAW);
+	before[0].permitted &= ~(1U << CAP_NET_RAW);
+	before[0].inheritable |= 1U << CAP_NET_ADMIN;
+	set_caps(before);
+	CHECK(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0));
+	subject_ready();
+	get_caps(after);
+	CHECK(!memcmp(before, after, sizeof(before)));
+	CHECK_EQ(prctl(PR_CAPBSET_READ, CAP_SYS_BOOT, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0), 1);
+	CHECK_EQ(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_ADMIN, 0, 0), 1);
+}
+
+SURVIVE(securebits_and_no_new_privs)
+{
+	CHECK(!prctl(PR_SET_SECUREBITS, SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP));
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_SECUREBITS), SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP);
+	CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
+}
+
+SURVIVE(personality_bits)
+{
+	CHECK(personality(ADDR_NO_RANDOMIZE) >= 0);
+	subject_ready();
+	CHECK_EQ(personality(0xffffffff), ADDR_NO_RANDOMIZE);
+}
+
+/* An unprivileged caller may not look at, nor bring back, what is not his. */
+static int as_nobody(struct subject *s, long (*call)(struct subject *))
+{
+	int status;
+	pid_t kid = fork();
+
+	if (!kid) {
+		if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+			_exit(255);
+		_exit(-call(s));
+	}
+	waitpid(kid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void subject_idle(void)
+{
+	CHECK(!chmod(".", 0777));
+	subject_ready();
+}
+
+static long checkpoint_dry(struct subject *s)
+{
+	return subject_checkpoint(s, CHECKPOINT_DRY_RUN);
+}
+
+static long restart_plain(struct subject *s)
+{
+	return subject_restart(s, 0);
+}
+
+TEST_F(refuse, checkpoint_of_others_needs_privilege)
+{
+	ASSERT_TRUE(subject_start(&self->s, subject_idle)) subject_print(&self->s);
+	EXPECT_EQ(as_nobody(&self->s, checkpoint_dry), EPERM);
+	EXPECT_EQ(subject_finish(&self->s), 0);
+	self->s.pid = 0;
+}
+
+TEST_F(refuse, restart_does_not_grant_root)
+{
+	ASSERT_TRUE(subject_start(&self->s, subject_idle)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	EXPECT_EQ(as_nobody(&self->s, restart_plain), EPERM);
+	EXPECT_EQ(kill(self->s.pid, 0), -1);
+	self->s.pid = 0;
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Open files, descriptor tables, working and root directories. */
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+
+#include "ckpt_test.h"
+
+static int make(const char *name, int flags, const char *text)
+{
+	int fd = open(name, O_CREAT | O_RDWR, 0644);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	fd = open(name, flags);
+	CHECK(fd >= 0);
+	return fd;
+}
+
+SURVIVE(regular_file_and_offset)
+{
+	int fd = make("file", O_RDWR, "0123456789");
+	char c;
+
+	CHECK_EQ(lseek(fd, 4, SEEK_SET), 4);
+	subject_ready();
+	CHECK_EQ(read(fd, &c, 1), 1);
+	CHECK_EQ(c, '4');
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(pread(fd, &c, 1, 5), 1);
+	CHECK_EQ(c, 'x');
+}
+
+SURVIVE(open_flags)
+{
+	int ro = make("ro", O_RDONLY, "r");
+	int app = make("app", O_WRONLY | O_APPEND, "a");
+	int path = make("path", O_PATH, "p");
+	char c;
+
+	subject_ready();
+	CHECK_EQ(fcntl(ro, F_GETFL) & O_ACCMODE, O_RDONLY);
+	CHECK_EQ(write(ro, "x", 1), -1);
+	CHECK_EQ(fcntl(app, F_GETFL) & (O_ACCMODE | O_APPEND), O_WRONLY | O_APPEND);
+	CHECK_EQ(write(app, "b", 1), 1);
+	CHECK_EQ(lseek(app, 0, SEEK_CUR), 2);
+	CHECK(fcntl(path, F_GETFL) & O_PATH);
+	CHECK(read(path, &c, 1) == -1 && errno == EBADF);
+}
+
+SURVIVE(exact_numbers_and_close_on_exec)
+{
+	int fd = make("file", O_RDONLY | O_CLOEXEC, "abc");
+
+	CHECK_EQ(dup3(fd, 100, O_CLOEXEC), 100);
+	CHECK_EQ(dup2(fd, 200), 200);
+	close(fd);
+	subject_ready();
+	CHECK_EQ(fcntl(100, F_GETFD), FD_CLOEXEC);
+	CHECK_EQ(fcntl(200, F_GETFD), 0);
+	CHECK(fcntl(fd, F_GETFD) == -1 && errno == EBADF);
+}
+
+SURVIVE(dup_shares_the_offset)
+{
+	int fd = make("file", O_RDONLY, "0123456789");
+	int other = dup(fd), own = open("file", O_RDONLY);
+	char c;
+
+	subject_ready();
+	CHECK_EQ(read(fd, &c, 1), 1);
+	CHECK_EQ(lseek(other, 0, SEEK_CUR), 1);
+	CHECK_EQ(lseek(own, 0, SEEK_CUR), 0);
+}
+
+SURVIVE(fork_shares_the_offset)
+{
+	volatile int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int fd = make("file", O_RDONLY, "0123456789"), status;
+	pid_t kid = fork();
+
+	if (!kid) {
+		char c;
+
+		shared[0] = 1;
+		while (shared[1] != 1)
+			subject_sleep_ms(1);
+		CHECK_EQ(read(fd, &c, 1), 1);
+		_exit(0);
+	}
+	while (!shared[0])
+		subject_sleep_ms(1);
+	subject_ready();
+	shared[1] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 1);
+}
+
+static volatile int phase;
+static int thread_fd;
+
+static void *opener(void *arg)
+{
+	(void)arg;
+	while (phase != 1)
+		subject_sleep_ms(1);
+	thread_fd = open("/dev/null", O_RDWR);
+	phase = 2;
+	return NULL;
+}
+
+SURVIVE(threads_share_the_table)
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, opener, NULL));
+	subject_ready();
+	phase = 1;
+	CHECK(!pthread_join(thread, NULL));
+	CHECK(fcntl(thread_fd, F_GETFD) >= 0);
+}
+
+SURVIVE(directory)
+{
+	int fd;
+
+	CHECK(!mkdir("dir", 0755));
+	make("dir/file", O_RDONLY, "x");
+	fd = open("dir", O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0);
+	subject_ready();
+	CHECK(openat(fd, "file", O_RDONLY) >= 0);
+}
+
+SURVIVE(symlink_by_o_path)
+{
+	char target[16] = "";
+	int fd;
+
+	CHECK(!symlink("nowhere", "link"));
+	fd = open("link", O_PATH | O_NOFOLLOW);
+	CHECK(fd >= 0);
+	subject_ready();
+	CHECK_EQ(readlinkat(fd, "", target, sizeof(target)), 7);
+	CHECK(!strcmp(target, "nowhere"));
+}
+
+SURVIVE(memory_devices)
+{
+	static const char *const names[] = {
+		"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
+	};
+	int fds[5], i;
+	char c = 1;
+
+	for (i = 0; i < 5; i++)
+		CHECK((fds[i] = open(names[i], O_RDWR)) >= 0);
+	subject_ready();
+	CHECK_EQ(read(fds[0], &c, 1), 0);
+	CHECK_EQ(read(fds[1], &c, 1), 1);
+	CHECK_EQ(c, 0);
+	CHECK(write(fds[2], &c, 1) == -1 && errno == ENOSPC);
+	CHECK_EQ(read(fds[3], &c, 1), 1);
+	CHECK_EQ(read(fds[4], &c, 1), 1);
+}
+
+SURVIVE(working_directory)
+{
+	char before[PATH_MAX], after[PATH_MAX];
+
+	CHECK(!mkdir("deep", 0755) && !chdir("deep"));
+	CHECK(getcwd(before, sizeof(before)));
+	subject_touch("../ready");
+	while (access("../go", F_OK))
+		subject_sleep_ms(5);
+	CHECK(getcwd(after, sizeof(after)));
+	CHECK(!strcmp(before, after));
+}
+
+SURVIVE(root_directory)
+{
+	CHECK(!mkdir("jail", 0755));
+	make("jail/inside", O_RDONLY, "x");
+	CHECK(!chroot("jail"));
+	subject_ready();
+	CHECK(!access("/inside", F_OK));
+	CHECK(access("/tmp", F_OK) == -1);
+}
+
+SURVIVE(a_thousand_files)
+{
+	char name[16];
+	int i, fd;
+
+	for (i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		fd = open(name, O_CREAT | O_RDWR, 0644);
+		CHECK(fd >= 0);
+		CHECK_EQ(write(fd, name, strlen(name)), strlen(name));
+	}
+	subject_ready();
+	for (i = 0; i < 1000; i++) {
+		char got[16] = "";
+
+		snprintf(name, sizeof(name), "f%d", i);
+		CHECK_EQ(lseek(i + 3, 0, SEEK_CUR), strlen(name));
+		CHECK(pread(i + 3, got, sizeof(got), 0) > 0);
+		CHECK(!strcmp(got, name));
+	}
+}
+
+REFUSE(socket, EOPNOTSUPP, "socket")
+{
+	int fds[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	subject_ready();
+}
+
+REFUSE(epoll, EOPNOTSUPP, "epoll")
+{
+	CHECK(epoll_create1(0) >= 0);
+	subject_ready();
+}
+
+REFUSE(timerfd, EOPNOTSUPP, "timerfd")
+{
+	CHECK(timerfd_create(CLOCK_MONOTONIC, 0) >= 0);
+	subject_ready();
+}
+
+REFUSE(signalfd, EOPNOTSUPP, "signalfd")
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	CHECK(signalfd(-1, &set, 0) >= 0);
+	subject_ready();
+}
+
+REFUSE(inotify, EOPNOTSUPP, "inotify")
+{
+	CHECK(inotify_init() >= 0);
+	subject_ready();
+}
+
+REFUSE(file_lock, EOPNOTSUPP, "lock")
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	int fd = make("locked", O_RDWR, "x");
+
+	CHECK(!fcntl(fd, F_SETLK, &lock));
+	subject_ready();
+}
+
+REFUSE(pty, EOPNOTSUPP, "--external")
+{
+	CHECK(open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0);
+	subject_ready();
+}
+
+TEST_HARNESS_MAIN

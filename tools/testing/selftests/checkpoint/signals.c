@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Handlers, masks, alternate stacks, pending signals with their siginfo. */
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "ckpt_test.h"
+
+static volatile sig_atomic_t caught[65];
+static siginfo_t last_info;
+
+static void on_signal(int sig, siginfo_t *info, void *uc)
+{
+	(void)uc;
+	caught[sig]++;
+	last_info = *info;
+}
+
+static void handle(int sig, int flags)
+{
+	struct sigaction sa = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | flags };
+
+	sigaddset(&sa.sa_mask, SIGUSR2);
+	CHECK(!sigaction(sig, &sa, NULL));
+}
+
+static void block(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	CHECK(!sigprocmask(SIG_BLOCK, &set, NULL));
+}
+
+static void unblock(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	CHECK(!sigprocmask(SIG_UNBLOCK, &set, NULL));
+}
+
+SURVIVE(handlers)
+{
+	struct sigaction sa;
+
+	handle(SIGUSR1, SA_RESTART | SA_NODEFER);
+	signal(SIGPIPE, SIG_IGN);
+	subject_ready();
+	CHECK(!sigaction(SIGUSR1, NULL, &sa));
+	CHECK(sa.sa_sigaction == on_signal);
+	CHECK_EQ(sa.sa_flags & ~0x04000000, SA_SIGINFO | SA_RESTART | SA_NODEFER);
+	CHECK(sigismember(&sa.sa_mask, SIGUSR2) && !sigismember(&sa.sa_mask, SIGHUP));
+	CHECK(!sigaction(SIGPIPE, NULL, &sa));
+	CHECK(sa.sa_handler == SIG_IGN);
+	raise(SIGUSR1);
+	CHECK_EQ(caught[SIGUSR1], 1);
+}
+
+SURVIVE(mask)
+{
+	sigset_t set;
+
+	block(SIGHUP);
+	block(SIGRTMAX);
+	subject_ready();
+	CHECK(!sigprocmask(SIG_BLOCK, NULL, &set));
+	CHECK(sigismember(&set, SIGHUP) == 1);
+	CHECK(sigismember(&set, SIGRTMAX) == 1);
+	CHECK(sigismember(&set, SIGTERM) == 0);
+}
+
+SURVIVE(alternate_stack)
+{
+	static char stack[65536];
+	stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) }, got;
+
+	CHECK(!sigaltstack(&ss, NULL));
+	subject_ready();
+	CHECK(!sigaltstack(NULL, &got));
+	CHECK(got.ss_sp == stack);
+	CHECK_EQ(got.ss_size, sizeof(stack));
+	CHECK_EQ(got.ss_flags, 0);
+}
+
+SURVIVE(pending_for_the_process)
+{
+	union sigval value = { .sival_int = 4711 };
+
+	handle(SIGRTMIN, 0);
+	block(SIGRTMIN);
+	CHECK(!sigqueue(getpid(), SIGRTMIN, value));
+	value.sival_int++;
+	CHECK(!sigqueue(getpid(), SIGRTMIN, value));
+	subject_ready();
+	CHECK_EQ(caught[SIGRTMIN], 0);
+	unblock(SIGRTMIN);
+	CHECK_EQ(caught[SIGRTMIN], 2);
+	CHECK_EQ(last_info.si_code, SI_QUEUE);
+	CHECK_EQ(last_info.si_pid, getpid());
+	CHECK_EQ(last_info.si_uid, getuid());
+	CHECK_EQ(last_info.si_value.sival_int, 4712);
+}
+
+SURVIVE(pending_for_the_thread)
+{
+	handle(SIGUSR1, 0);
+	block(SIGUSR1);
+	CHECK(!pthread_kill(pthread_self(), SIGUSR1));
+	subject_ready();
+	CHECK_EQ(caught[SIGUSR1], 0);
+	unblock(SIGUSR1);
+	CHECK_EQ(caught[SIGUSR1], 1);
+	CHECK_EQ(last_info.si_code, SI_TKILL);
+}
+
+SURVIVE(no_stray_signal)
+{
+	int sig;
+
+	for (sig = 1; sig < 64; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP && sig != 32 && sig != 33)
+			handle(sig, SA_RESTART);
+	subject_ready();
+	for (sig = 1; sig < 64; sig++)
+		CHECK_EQ(caught[sig], 0);
+}
+
+static volatile int phase;
+
+static void *blocked_thread(void *arg)
+{
+	sigset_t set;
+
+	(void)arg;
+	block(SIGUSR2);
+	phase = 1;
+	while (phase != 2)
+		subject_sleep_ms(1);
+	CHECK(!pthread_sigmask(SIG_BLOCK, NULL, &set));
+	CHECK(sigismember(&set, SIGUSR2) == 1);
+	return NULL;
+}
+
+SURVIVE(mask_of_each_thread)
+{
+	pthread_t thread;
+	sigset_t set;
+
+	CHECK(!pthread_create(&thread, NULL, blocked_thread, NULL));
+	while (phase != 1)
+		subject_sleep_ms(1);
+	subject_ready();
+	CHECK(!pthread_sigmask(SIG_BLOCK, NULL, &set));
+	CHECK(sigismember(&set, SIGUSR2) == 0);
+	phase = 2;
+	CHECK(!pthread_join(thread, NULL));
+}
+
+SURVIVE(inside_a_handler)
+{
+	struct sigaction sa = { .sa_handler = (void (*)(int))(void *)subject_ready };
+	sigset_t set;
+
+	CHECK(!sigaction(SIGUSR1, &sa, NULL));
+	raise(SIGUSR1);
+	CHECK(!sigprocmask(SIG_BLOCK, NULL, &set));
+	CHECK(sigismember(&set, SIGUSR1) == 0);
+}
+
+TEST_HARNESS_MAIN
