@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Descriptors that lead outside: declared at the checkpoint, replaced at the restart. */
+#include "ckpt_test.h"
+
+FIXTURE(external)
+{
+	struct subject s;
+	int fd;
+};
+
+static void subject_opens_fifo(void)
+{
+	CHECK_EQ(dup2(open("../ckpt-external-fifo", O_RDWR | O_CLOEXEC), 7), 7);
+	subject_ready();
+	CHECK_EQ(write(7, "after", 5), 5);
+}
+
+FIXTURE_SETUP(external)
+{
+	int pidfd;
+
+	memset(&self->s, 0, sizeof(self->s));
+	unlink("/tmp/ckpt-external-fifo");
+	ASSERT_EQ(mkfifo("/tmp/ckpt-external-fifo", 0600), 0);
+	ASSERT_TRUE(subject_start(&self->s, subject_opens_fifo)) subject_print(&self->s);
+	pidfd = syscall(SYS_pidfd_open, self->s.pid, 0);
+	ASSERT_GE(pidfd, 0);
+	self->fd = syscall(SYS_pidfd_getfd, pidfd, 7, 0);
+	ASSERT_GE(self->fd, 0);
+	close(pidfd);
+}
+
+FIXTURE_TEARDOWN(external)
+{
+	close(self->fd);
+	unlink("/tmp/ckpt-external-fifo");
+	if (self->s.pid > 0)
+		subject_kill(&self->s);
+	subject_clean(&self->s);
+}
+
+static long checkpoint_with(struct subject *s, struct checkpoint_external *ext, uint64_t flags)
+{
+	struct checkpoint_args args = {
+		.flags = flags,
+		.pid = s->pid,
+		.pidfd = -1,
+		.image_fd = test_open(s, "image", O_CREAT | O_TRUNC | O_RDWR),
+		.log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR),
+		.externals = (uintptr_t)ext,
+		.nr_externals = !!ext,
+	};
+	long ret = sys_checkpoint(&args, sizeof(args));
+
+	if (ret < 0)
+		ret = -errno;
+	close(args.image_fd);
+	test_read_log(s, args.log_fd);
+	return ret;
+}
+
+static long restart_with(struct subject *s, struct checkpoint_external *ext)
+{
+	struct restart_args args = {
+		.image_fd = test_open(s, "image", O_RDONLY),
+		.log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR),
+		.externals = (uintptr_t)ext,
+		.nr_externals = !!ext,
+	};
+	long ret = sys_restart(&args, sizeof(args));
+
+	if (ret < 0)
+		ret = -errno;
+	close(args.image_fd);
+	test_read_log(s, args.log_fd);
+	return ret;
+}
+
+TEST_F(external, undeclared_is_a_leak)
+{
+	EXPECT_EQ(checkpoint_with(&self->s, NULL, 0), -EAGAIN) subject_print(&self->s);
+	EXPECT_TRUE(log_has(&self->s, "held by pid")) subject_print(&self->s);
+}
+
+TEST_F(external, declared_is_replaced)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
+	char buf[8] = "";
+	int fds[2], status;
+
+	ASSERT_GT(checkpoint_with(&self->s, &ext, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(pipe(fds), 0);
+	ext.fd = fds[1];
+	ASSERT_EQ(restart_with(&self->s, &ext), self->s.pid) subject_print(&self->s);
+	close(fds[1]);
+	status = subject_finish(&self->s);
+	EXPECT_EQ(status, 0) subject_print(&self->s);
+	EXPECT_EQ(read(fds[0], buf, sizeof(buf)), 5);
+	EXPECT_STREQ(buf, "after");
+	EXPECT_EQ(read(fds[0], buf, 1), 0);
+	self->s.pid = 0;
+}
+
+TEST_F(external, missing_at_restart)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
+
+	ASSERT_GT(checkpoint_with(&self->s, &ext, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	EXPECT_EQ(restart_with(&self->s, NULL), -EINVAL);
+	EXPECT_TRUE(log_has(&self->s, "out")) subject_print(&self->s);
+	EXPECT_EQ(kill(self->s.pid, 0), -1);
+	self->s.pid = 0;
+}
+
+TEST_HARNESS_MAIN
