@@ -44,6 +44,8 @@ struct ckpt_task {
  * @now_ns: CLOCK_MONOTONIC at the freeze, or at the release of the tree
  * @obj: the object being collected, written or restored
  * @whom: the task being collected, written or restored, as text
+ * @whom_pid: its pid in @pid_ns, or 0
+ * @bounce: copy buffer of the stream, or NULL
  * @tasks: checkpoint: the tree, in the order of the image
  * @restart: restart: the restarter's state
  * @cow: checkpoint: pages shared copy-on-write; ckpt_ctx_free() gives it to
@@ -65,6 +67,8 @@ struct ckpt_ctx {
 	u64 now_ns;
 	struct ckpt_obj *obj;
 	char whom[TASK_COMM_LEN + 32];
+	pid_t whom_pid;
+	void *bounce;
 
 	struct task_struct *root_task;
 	struct ckpt_task *tasks;

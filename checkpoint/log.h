@@ -46,11 +46,13 @@ struct ckpt_log {
  * @pid: task, or 0
  * @obj_name: kind of the object, or NULL
  * @objref: its number
+ * @fatal: the operation fails because of it
  */
 struct ckpt_log_where {
 	pid_t pid;
 	const char *obj_name;
 	u32 objref;
+	bool fatal;
 };
 
 struct ckpt_ctx;
@@ -60,8 +62,8 @@ void ckpt_log_destroy(struct ckpt_log *log);
 __printf(5, 0) void ckpt_log_add(struct ckpt_log *log, enum ckpt_log_level level, int err,
 				 const struct ckpt_log_where *where, const char *fmt,
 				 va_list args);
-int ckpt_log_for_each(struct ckpt_log *log, int (*fn)(void *arg, const char *line, size_t len),
-		      void *arg);
+void ckpt_log_take(struct ckpt_log *log, int (*fn)(void *arg, const char *line, size_t len),
+		   void *arg);
 int ckpt_log_error(const struct ckpt_log *log);
 void ckpt_log_drain(struct ckpt_ctx *ctx);
 

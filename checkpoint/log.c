@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log of an operation: lines "level errno pid object message".
+ */
+#include <linux/ctype.h>
+#include <linux/fs.h>
+#include <linux/gfp.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "internal.h"
+
+/* A page of lines, each with its NUL. */
+struct ckpt_log_chunk {
+	struct list_head list;
+	u32 used;
+	u32 nr;
+	char text[];
+};
+
+#define CKPT_LOG_CHUNK_TEXT	(PAGE_SIZE - sizeof(struct ckpt_log_chunk))
+
+static const char *const ckpt_log_levels[] = {
+	[CKPT_LOG_ERROR]	= "error",
+	[CKPT_LOG_REFUSE]	= "refuse",
+	[CKPT_LOG_WARN]		= "warn",
+	[CKPT_LOG_INFO]		= "info",
+};
+
+/**
+ * ckpt_log_init() - begin an empty log
+ * @log: what to initialize
+ */
+void ckpt_log_init(struct ckpt_log *log)
+{
+	*log = (struct ckpt_log){};
+	spin_lock_init(&log->lock);
+	INIT_LIST_HEAD(&log->chunks);
+}
+
+static void ckpt_log_free_chunks(struct list_head *chunks)
+{
+	struct ckpt_log_chunk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, chunks, list)
+		free_page((unsigned long)chunk);
+}
+
+/**
+ * ckpt_log_destroy() - free the lines of a log
+ * @log: the log, not used afterwards
+ */
+void ckpt_log_destroy(struct ckpt_log *log)
+{
+	ckpt_log_free_chunks(&log->chunks);
+	INIT_LIST_HEAD(&log->chunks);
+}
+
+/**
+ * ckpt_log_error() - the first error of an operation
+ * @log: its log
+ *
+ * Return: an errno, negative, or 0.
+ */
+int ckpt_log_error(const struct ckpt_log *log)
+{
+	return READ_ONCE(log->err);
+}
+
+static bool ckpt_log_has(const struct list_head *chunks, const char *line)
+{
+	struct ckpt_log_chunk *chunk;
+	const char *p;
+
+	list_for_each_entry(chunk, chunks, list)
+		for (p = chunk->text; p < chunk->text + chunk->used; p += strlen(p) + 1)
+			if (!strcmp(p, line))
+				return true;
+	return false;
+}
+
+/* The page that has room for @len more bytes; the oldest page gives way to it. */
+static struct ckpt_log_chunk *ckpt_log_room(struct ckpt_log *log, size_t len)
+{
+	struct ckpt_log_chunk *chunk;
+
+	if (!list_empty(&log->chunks)) {
+		chunk = list_last_entry(&log->chunks, struct ckpt_log_chunk, list);
+		if (chunk->used + len <= CKPT_LOG_CHUNK_TEXT)
+			return chunk;
+	}
+	if (log->nr_chunks < CKPT_LOG_CHUNKS_MAX) {
+		chunk = (void *)__get_free_page(GFP_NOWAIT | __GFP_NOWARN);
+		if (!chunk)
+			return NULL;
+		log->nr_chunks++;
+	} else {
+		chunk = list_first_entry(&log->chunks, struct ckpt_log_chunk, list);
+		list_del(&chunk->list);
+		log->dropped += chunk->nr;
+	}
+	chunk->used = 0;
+	chunk->nr = 0;
+	list_add_tail(&chunk->list, &log->chunks);
+	return chunk;
+}
+
+/*
+ * Names of tasks and files come from anywhere: they must not be able to forge
+ * a line, or to confuse a terminal. The object is one word.
+ */
+static void ckpt_log_clean(char *line, char *object, char *message)
+{
+	char *p;
+
+	for (p = object; p < message - 1; p++)
+		if (*p == ' ')
+			*p = '_';
+	for (p = line; *p; p++)
+		if (iscntrl(*p))
+			*p = '?';
+}
+
+__printf(5, 0)
+static void ckpt_log_compose(struct ckpt_log *log, enum ckpt_log_level level, int err,
+			     const struct ckpt_log_where *where, const char *fmt, va_list args)
+{
+	const size_t size = sizeof(log->line);
+	char *line = log->line;
+	size_t object, n;
+
+	n = scnprintf(line, size, "%s %d ", ckpt_log_levels[level], -err);
+	if (where->pid)
+		n += scnprintf(line + n, size - n, "%d ", where->pid);
+	else
+		n += scnprintf(line + n, size - n, "- ");
+	object = n;
+	if (where->obj_name)
+		n += scnprintf(line + n, size - n, "%.32s:%u ", where->obj_name, where->objref);
+	else
+		n += scnprintf(line + n, size - n, "- ");
+	vscnprintf(line + n, size - n, fmt, args);
+	ckpt_log_clean(line, line + object, line + n);
+}
+
+/**
+ * ckpt_log_add() - add a line to a log
+ * @log: the log
+ * @level: its level
+ * @err: errno, negative, or 0
+ * @where: what it is about
+ * @fmt: message
+ * @args: its arguments
+ *
+ * A line that is there already is not repeated. The line of the first fatal
+ * error is kept whatever follows.
+ *
+ * Context: Any but interrupts. Takes @log->lock.
+ */
+void ckpt_log_add(struct ckpt_log *log, enum ckpt_log_level level, int err,
+		  const struct ckpt_log_where *where, const char *fmt, va_list args)
+{
+	struct ckpt_log_chunk *chunk;
+	size_t len;
+
+	spin_lock(&log->lock);
+	ckpt_log_compose(log, level, err, where, fmt, args);
+	if (where->fatal && !log->err) {
+		WRITE_ONCE(log->err, err);
+		strscpy(log->first, log->line, sizeof(log->first));
+	}
+	if (ckpt_log_has(&log->chunks, log->line))
+		goto unlock;
+
+	if (level == CKPT_LOG_REFUSE)
+		log->nr_refused++;
+	len = strlen(log->line) + 1;
+	chunk = ckpt_log_room(log, len);
+	if (!chunk) {
+		log->dropped++;
+		goto unlock;
+	}
+	memcpy(chunk->text + chunk->used, log->line, len);
+	chunk->used += len;
+	chunk->nr++;
+unlock:
+	spin_unlock(&log->lock);
+}
+
+/**
+ * ckpt_log_take() - empty a log, line by line
+ * @log: the log
+ * @fn: called for each line, without NUL, in order; anything but 0 ends it
+ * @arg: argument of @fn
+ *
+ * Context: May sleep if @fn does.
+ */
+void ckpt_log_take(struct ckpt_log *log, int (*fn)(void *arg, const char *line, size_t len),
+		   void *arg)
+{
+	struct ckpt_log_chunk *chunk;
+	unsigned long dropped;
+	LIST_HEAD(chunks);
+	char note[64];
+	size_t len;
+	int end = 0;
+	char *p;
+
+	spin_lock(&log->lock);
+	list_splice_init(&log->chunks, &chunks);
+	log->nr_chunks = 0;
+	dropped = log->dropped;
+	log->dropped = 0;
+	spin_unlock(&log->lock);
+
+	if (dropped) {
+		if (log->err && !ckpt_log_has(&chunks, log->first))
+			end = fn(arg, log->first, strlen(log->first));
+		len = scnprintf(note, sizeof(note), "info 0 - - %lu lines were dropped", dropped);
+		end = end ?: fn(arg, note, len);
+	}
+	list_for_each_entry(chunk, &chunks, list)
+		for (p = chunk->text; !end && p < chunk->text + chunk->used; p += len + 1) {
+			len = strlen(p);
+			end = fn(arg, p, len);
+		}
+	ckpt_log_free_chunks(&chunks);
+}
+
+static int ckpt_log_write(void *arg, const char *line, size_t len)
+{
+	struct file *file = arg;
+	struct kvec vec[] = {
+		{ .iov_base = (void *)line, .iov_len = len },
+		{ .iov_base = (void *)"\n", .iov_len = 1 },
+	};
+	struct iov_iter iter;
+	ssize_t n;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, vec, ARRAY_SIZE(vec), len + 1);
+	n = vfs_iter_write(file, &iter, file->f_mode & FMODE_STREAM ? NULL : &file->f_pos, 0);
+	return n < 0 ? n : 0;
+}
+
+/**
+ * ckpt_log_drain() - write the log to the caller's log_fd
+ * @ctx: the operation, at its end
+ *
+ * A log that cannot be written is no reason to fail: what is lost is only text.
+ *
+ * Context: May sleep.
+ */
+void ckpt_log_drain(struct ckpt_ctx *ctx)
+{
+	if (ctx->log_file)
+		ckpt_log_take(&ctx->log, ckpt_log_write, ctx->log_file);
+}
+
+static void ckpt_log_where(struct ckpt_ctx *ctx, struct ckpt_log_where *where)
+{
+	const struct ckpt_obj *obj = ctx->obj;
+
+	*where = (struct ckpt_log_where){ .pid = ctx->whom_pid };
+	if (obj) {
+		where->obj_name = obj->ops->obj_name;
+		where->objref = obj->objref;
+	}
+}
+
+/**
+ * ckpt_err() - record why the operation fails
+ * @ctx: the operation
+ * @err: errno, negative
+ * @fmt: message; names task, descriptor, address and kind as far as there are
+ *
+ * The first error wins: it is what the caller of the system call gets.
+ *
+ * Context: Any but interrupts. Takes the log's spinlock.
+ * Return: @err.
+ */
+int ckpt_err(struct ckpt_ctx *ctx, int err, const char *fmt, ...)
+{
+	struct ckpt_log_where where;
+	va_list args;
+
+	ckpt_log_where(ctx, &where);
+	where.fatal = true;
+	va_start(args, fmt);
+	ckpt_log_add(&ctx->log, CKPT_LOG_ERROR, err, &where, fmt, args);
+	va_end(args);
+	return err;
+}
+
+/**
+ * ckpt_refuse() - record state that cannot be represented
+ * @ctx: the operation
+ * @err: errno, negative
+ * @fmt: message, as for ckpt_err()
+ *
+ * Context: Any but interrupts. Takes the log's spinlock.
+ * Return: @err, or 0 with CHECKPOINT_DRY_RUN, which lists all such state.
+ */
+int ckpt_refuse(struct ckpt_ctx *ctx, int err, const char *fmt, ...)
+{
+	struct ckpt_log_where where;
+	va_list args;
+
+	ckpt_log_where(ctx, &where);
+	where.fatal = !ckpt_dry_run(ctx);
+	va_start(args, fmt);
+	ckpt_log_add(&ctx->log, CKPT_LOG_REFUSE, err, &where, fmt, args);
+	va_end(args);
+	return where.fatal ? err : 0;
+}
+
+/**
+ * ckpt_warn() - record what the user should know although the operation goes on
+ * @ctx: the operation
+ * @fmt: message
+ *
+ * Context: Any but interrupts. Takes the log's spinlock.
+ */
+void ckpt_warn(struct ckpt_ctx *ctx, const char *fmt, ...)
+{
+	struct ckpt_log_where where;
+	va_list args;
+
+	ckpt_log_where(ctx, &where);
+	va_start(args, fmt);
+	ckpt_log_add(&ctx->log, CKPT_LOG_WARN, 0, &where, fmt, args);
+	va_end(args);
+}
+
+/**
+ * ckpt_info() - record what may be of interest
+ * @ctx: the operation
+ * @fmt: message
+ *
+ * Context: Any but interrupts. Takes the log's spinlock.
+ */
+void ckpt_info(struct ckpt_ctx *ctx, const char *fmt, ...)
+{
+	struct ckpt_log_where where;
+	va_list args;
+
+	ckpt_log_where(ctx, &where);
+	va_start(args, fmt);
+	ckpt_log_add(&ctx->log, CKPT_LOG_INFO, 0, &where, fmt, args);
+	va_end(args);
+}

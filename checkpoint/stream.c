@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The image over a struct file: the codec's way to and from regular files,
+ * pipes and sockets, page contents that go there directly, and errors in words.
+ */
+#include <linux/bvec.h>
+#include <linux/fs.h>
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uio.h>
+
+#include "internal.h"
+
+/* Page contents are read in pieces that are still in the cache when hashed. */
+#define CKPT_STREAM_PIECE	(128 * 1024)
+
+static loff_t *ckpt_stream_pos(struct file *file)
+{
+	return file->f_mode & FMODE_STREAM ? NULL : &file->f_pos;
+}
+
+/* One transfer. Neither moves less than it says, nor is it ever restarted. */
+static ssize_t ckpt_stream_transfer(struct file *file, struct iov_iter *iter, bool write)
+{
+	size_t left = iov_iter_count(iter);
+	ssize_t n;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	if (write)
+		n = vfs_iter_write(file, iter, ckpt_stream_pos(file), 0);
+	else
+		n = vfs_iter_read(file, iter, ckpt_stream_pos(file), 0);
+	switch (n) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		return -EINTR;
+	}
+	if (n > 0 && iov_iter_count(iter) != left - n)
+		return -EIO;
+	return n;
+}
+
+static int ckpt_stream_write_iter(struct file *file, struct iov_iter *iter)
+{
+	ssize_t n;
+
+	while (iov_iter_count(iter)) {
+		n = ckpt_stream_transfer(file, iter, true);
+		if (n < 0)
+			return n;
+		if (!n)
+			return -EIO;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Returns how much was read: less than all only at the end of the stream. */
+static ssize_t ckpt_stream_read_iter(struct file *file, struct iov_iter *iter)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (iov_iter_count(iter)) {
+		n = ckpt_stream_transfer(file, iter, false);
+		if (n < 0)
+			return n;
+		if (!n)
+			break;
+		done += n;
+		cond_resched();
+	}
+	return done;
+}
+
+static int ckpt_stream_write(void *priv, const void *buf, size_t len)
+{
+	struct ckpt_ctx *ctx = priv;
+	struct kvec vec = { .iov_base = (void *)buf, .iov_len = len };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
+	return ckpt_stream_write_iter(ctx->image_file, &iter);
+}
+
+static ssize_t ckpt_stream_read(void *priv, void *buf, size_t len)
+{
+	struct ckpt_ctx *ctx = priv;
+	struct kvec vec = { .iov_base = buf, .iov_len = len };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	return ckpt_stream_read_iter(ctx->image_file, &iter);
+}
+
+/* Reads ahead of the position, for the test of completeness. */
+static ssize_t ckpt_stream_read_at(void *priv, void *buf, size_t len, u64 offset)
+{
+	struct ckpt_ctx *ctx = priv;
+	loff_t pos = ctx->image_file->f_pos + offset;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return kernel_read(ctx->image_file, buf, len, &pos);
+}
+
+static const char *ckpt_stream_reason(int err)
+{
+	switch (err) {
+	case -ENOSPC:
+	case -EDQUOT:
+		return "no space left";
+	case -EFBIG:
+		return "file would be too large";
+	case -EPIPE:
+	case -ECONNRESET:
+		return "the other end is closed";
+	case -EINTR:
+		return "interrupted by a signal";
+	case -EAGAIN:
+		return "would block";
+	case -ENOMEM:
+		return "out of memory";
+	default:
+		return "i/o error";
+	}
+}
+
+/* Turns an error of the writer into words. */
+static int ckpt_stream_wrote(struct ckpt_ctx *ctx, int err)
+{
+	const struct ckpt_writer *w = &ctx->writer;
+
+	if (!err)
+		return 0;
+	return ckpt_err(ctx, err, "cannot write the image at offset %llu: %s", w->offset,
+			w->error ?: ckpt_stream_reason(err));
+}
+
+/* Likewise of the reader. */
+static int ckpt_stream_was_read(struct ckpt_ctx *ctx, int err)
+{
+	const struct ckpt_reader *r = &ctx->reader;
+
+	if (!err)
+		return 0;
+	if (!r->error)
+		return ckpt_err(ctx, err, "cannot read the image at offset %llu: %s", r->offset,
+				ckpt_stream_reason(err));
+	return ckpt_err(ctx, err, "image offset %llu: block %u: %s", r->error_offset, r->error_seq,
+			r->error);
+}
+
+/* Refuses by name what cannot carry an image. */
+static int ckpt_stream_check(struct ckpt_ctx *ctx, bool write)
+{
+	struct file *file = ctx->image_file;
+	const char *verb = write ? "writing" : "reading";
+	struct inode *inode = file_inode(file);
+	fmode_t can = write ? FMODE_CAN_WRITE : FMODE_CAN_READ;
+
+	if (S_ISDIR(inode->i_mode))
+		return ckpt_err(ctx, -EISDIR, "image_fd is a directory");
+	if (!(file->f_mode & (write ? FMODE_WRITE : FMODE_READ)))
+		return ckpt_err(ctx, -EBADF, "image_fd is not open for %s", verb);
+	if (!(file->f_mode & can) || !(write ? (void *)file->f_op->write_iter :
+					       (void *)file->f_op->read_iter))
+		return ckpt_err(ctx, -EINVAL, "image_fd: this kind of file does not support %s",
+				verb);
+	if (file->f_flags & O_DIRECT)
+		return ckpt_err(ctx, -EINVAL, "image_fd is open with O_DIRECT");
+	if ((file->f_flags & O_NONBLOCK) && !S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode))
+		return ckpt_err(ctx, -EINVAL, "image_fd is in non-blocking mode");
+	if (ctx->log_file && S_ISREG(inode->i_mode) && file_inode(ctx->log_file) == inode)
+		return ckpt_err(ctx, -EINVAL, "image_fd and log_fd are the same file");
+	return 0;
+}
+
+/**
+ * ckpt_stream_open_write() - begin the image
+ * @ctx: the checkpoint
+ *
+ * Nothing is written yet. In a regular file page contents will be page-aligned.
+ *
+ * Context: May sleep.
+ * Return: 0, -ENOMEM, or -EBADF, -EISDIR, -EINVAL if image_fd cannot carry an
+ * image.
+ */
+int ckpt_stream_open_write(struct ckpt_ctx *ctx)
+{
+	struct file *file = ctx->image_file;
+	int err;
+
+	err = ckpt_stream_check(ctx, true);
+	if (err)
+		return err;
+	err = ckpt_writer_init(&ctx->writer, ckpt_stream_write, ctx);
+	if (err)
+		return ckpt_err(ctx, err, "no memory for the image buffer");
+	if (S_ISREG(file_inode(file)->i_mode)) {
+		ctx->writer.align = CKPT_IMAGE_PAGE;
+		ctx->writer.base = file->f_flags & O_APPEND ? i_size_read(file_inode(file)) :
+							      file->f_pos;
+	}
+	return 0;
+}
+
+static int ckpt_stream_complete(struct ckpt_ctx *ctx)
+{
+	struct file *file = ctx->image_file;
+	loff_t size = i_size_read(file_inode(file)) - file->f_pos;
+	const char *error;
+	u64 offset;
+	int err;
+
+	err = ckpt_image_complete(ckpt_stream_read_at, ctx, max_t(loff_t, size, 0), &error,
+				  &offset);
+	if (!err)
+		return 0;
+	if (error)
+		return ckpt_err(ctx, err, "image offset %llu: %s", offset, error);
+	return ckpt_err(ctx, err, "cannot read the image: %s", ckpt_stream_reason(err));
+}
+
+/**
+ * ckpt_stream_open_read() - begin to read the image
+ * @ctx: the restart
+ *
+ * A regular file that does not hold a whole image is refused at once.
+ *
+ * Context: May sleep.
+ * Return: 0, -ENOMEM, -EBADF, -EISDIR or -EINVAL if image_fd cannot carry an
+ * image, -EINVAL if the image is not whole, or what reading returned.
+ */
+int ckpt_stream_open_read(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = ckpt_stream_check(ctx, false);
+	if (err)
+		return err;
+	if (S_ISREG(file_inode(ctx->image_file)->i_mode)) {
+		err = ckpt_stream_complete(ctx);
+		if (err)
+			return err;
+	}
+	err = ckpt_reader_init(&ctx->reader, ckpt_stream_read, ctx);
+	if (err)
+		return ckpt_err(ctx, err, "no memory for the image buffer");
+	return 0;
+}
+
+/**
+ * ckpt_stream_trailer() - write, or demand, the end of the image
+ * @ctx: the operation
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL if the image that is read does not end here or is not
+ * complete, or what reading or writing returned.
+ */
+int ckpt_stream_trailer(struct ckpt_ctx *ctx)
+{
+	if (ctx->writer.buf)
+		return ckpt_stream_wrote(ctx, ckpt_writer_trailer(&ctx->writer));
+	return ckpt_stream_was_read(ctx, ckpt_reader_trailer(&ctx->reader));
+}
+
+/**
+ * ckpt_stream_close() - free what the stream has allocated
+ * @ctx: the operation, whether a stream was opened or not
+ */
+void ckpt_stream_close(struct ckpt_ctx *ctx)
+{
+	ckpt_writer_destroy(&ctx->writer);
+	ckpt_reader_destroy(&ctx->reader);
+	kvfree(ctx->bounce);
+	ctx->bounce = NULL;
+}
+
+/* A checkpoint bounces whole DATA blocks, a restart pieces of them. */
+static void *ckpt_stream_bounce(struct ckpt_ctx *ctx, size_t size)
+{
+	if (!ctx->bounce)
+		ctx->bounce = kvmalloc(size, GFP_KERNEL);
+	return ctx->bounce;
+}
+
+/**
+ * ckpt_write() - write a record
+ * @ctx: the checkpoint
+ * @type: CKPT_REC_*
+ * @data: payload, copied
+ * @len: its length
+ *
+ * Context: May sleep.
+ * Return: 0, -EOVERFLOW if the record is too long, or what writing returned.
+ */
+int ckpt_write(struct ckpt_ctx *ctx, u16 type, const void *data, size_t len)
+{
+	return ckpt_write2(ctx, type, data, len, NULL, 0);
+}
+
+/**
+ * ckpt_write2() - write a record whose payload is in two places
+ * @ctx: the checkpoint
+ * @type: CKPT_REC_*
+ * @head: first part of the payload, copied
+ * @head_len: its length
+ * @tail: second part, copied
+ * @tail_len: its length
+ *
+ * Context: May sleep.
+ * Return: as ckpt_write().
+ */
+int ckpt_write2(struct ckpt_ctx *ctx, u16 type, const void *head, size_t head_len,
+		const void *tail, size_t tail_len)
+{
+	return ckpt_stream_wrote(ctx, ckpt_writer_put(&ctx->writer, type, 0, head, head_len,
+						      tail, tail_len));
+}
+
+static size_t ckpt_bvecs_len(const struct bio_vec *bvecs, unsigned int nr)
+{
+	size_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		len += bvecs[i].bv_len;
+	return len;
+}
+
+/* Pages that keep still are hashed and written where they are. */
+static int ckpt_write_stable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs,
+			     unsigned int nr, size_t len)
+{
+	struct bvec_iter at = { .bi_size = len };
+	struct ckpt_writer *w = &ctx->writer;
+	struct iov_iter iter;
+	struct bio_vec bv;
+	void *addr;
+	int err;
+
+	ckpt_writer_hash_init(w);
+	for_each_bvec(bv, bvecs, at, at) {
+		addr = bvec_kmap_local(&bv);
+		ckpt_writer_hash(w, addr, bv.bv_len);
+		kunmap_local(addr);
+	}
+	err = ckpt_writer_data_header(w, len);
+	if (err)
+		return err;
+	iov_iter_bvec(&iter, ITER_SOURCE, bvecs, nr, len);
+	err = ckpt_stream_write_iter(ctx->image_file, &iter);
+	return err ? ckpt_writer_fail(w, err, NULL) : 0;
+}
+
+/* Of others a copy is taken, lest the hash be that of other contents. */
+static int ckpt_write_unstable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs, size_t len)
+{
+	u8 *buf = ckpt_stream_bounce(ctx, CKPT_BLOCK_DATA_MAX);
+	struct bvec_iter at = { .bi_size = len };
+	struct bio_vec bv;
+	u8 *to = buf;
+
+	if (!buf)
+		return ckpt_writer_fail(&ctx->writer, -ENOMEM, "out of memory");
+	for_each_bvec(bv, bvecs, at, at) {
+		memcpy_from_bvec(to, &bv);
+		to += bv.bv_len;
+	}
+	return ckpt_writer_data(&ctx->writer, buf, len);
+}
+
+/**
+ * ckpt_write_pages() - write page contents
+ * @ctx: the checkpoint
+ * @objref: object that the pages belong to
+ * @runs: what pages they are
+ * @nr_runs: number of @runs
+ * @bvecs: the pages of all CKPT_RUN_DATA runs, in order; none if there are none
+ * @nr_bvecs: number of @bvecs
+ * @unstable: someone may write to the pages meanwhile
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL if @runs are not consistent, -EOVERFLOW if they are too
+ * many for a record, -ENOMEM, or what writing returned.
+ */
+int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_run *runs,
+		     unsigned int nr_runs, const struct bio_vec *bvecs,
+		     unsigned int nr_bvecs, bool unstable)
+{
+	size_t len = ckpt_bvecs_len(bvecs, nr_bvecs);
+	int err = -EINVAL;
+
+	if (len > CKPT_BLOCK_DATA_MAX)
+		return ckpt_stream_wrote(ctx, ckpt_writer_fail(&ctx->writer, -EOVERFLOW,
+							       "too many pages at once"));
+	err = ckpt_writer_pages(&ctx->writer, objref, runs, nr_runs, len);
+	if (!err && len)
+		err = unstable ? ckpt_write_unstable(ctx, bvecs, len) :
+				 ckpt_write_stable(ctx, bvecs, nr_bvecs, len);
+	return ckpt_stream_wrote(ctx, err);
+}
+
+static int ckpt_read_expect(struct ckpt_ctx *ctx, u16 type, struct ckpt_rec *rec)
+{
+	const struct ckpt_reader *r = &ctx->reader;
+	int err;
+
+	*rec = (struct ckpt_rec){};
+	err = ckpt_reader_expect(&ctx->reader, type, rec);
+	if (err && rec->type && rec->type != type)
+		return ckpt_err(ctx, err,
+				"image offset %llu: block %u: record of type %u instead of %u",
+				r->error_offset, r->error_seq, rec->type, type);
+	return ckpt_stream_was_read(ctx, err);
+}
+
+/**
+ * ckpt_rec_copy() - copy the payload of a record into a struct
+ * @rec: the record
+ * @buf: the struct
+ * @len: its size
+ *
+ * A shorter payload is completed with zeros; a longer one must be zero beyond
+ * @len.
+ *
+ * Return: 0 or -E2BIG.
+ */
+int ckpt_rec_copy(const struct ckpt_rec *rec, void *buf, size_t len)
+{
+	return ckpt_record_copy(rec, buf, len);
+}
+
+/**
+ * ckpt_read() - read a record of one type into a struct
+ * @ctx: the restart
+ * @type: CKPT_REC_*
+ * @buf: the struct
+ * @len: its size; see ckpt_rec_copy() for records of other lengths
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL if another record comes next or the image is not
+ * well-formed, -E2BIG if the record is newer, or what reading returned.
+ */
+int ckpt_read(struct ckpt_ctx *ctx, u16 type, void *buf, size_t len)
+{
+	struct ckpt_rec rec;
+	int err;
+
+	err = ckpt_read_expect(ctx, type, &rec);
+	if (err)
+		return err;
+	err = ckpt_record_copy(&rec, buf, len);
+	if (err)
+		return ckpt_err(ctx, err, "record of type %u is newer than this kernel", type);
+	return 0;
+}
+
+/**
+ * ckpt_read_tail() - read a record that has a fixed and a variable part
+ * @ctx: the restart
+ * @type: CKPT_REC_*
+ * @buf: where the fixed part goes
+ * @len: its size; completed with zeros if the payload is shorter
+ * @tail: the variable part; valid until a record of another block is read or
+ *	peeked at
+ * @tail_len: its length
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL as for ckpt_read(), or what reading returned.
+ */
+int ckpt_read_tail(struct ckpt_ctx *ctx, u16 type, void *buf, size_t len,
+		   const void **tail, size_t *tail_len)
+{
+	struct ckpt_rec rec;
+	size_t fixed;
+	int err;
+
+	err = ckpt_read_expect(ctx, type, &rec);
+	if (err)
+		return err;
+	fixed = min_t(size_t, rec.len, len);
+	memcpy(buf, rec.data, fixed);
+	memset(buf + fixed, 0, len - fixed);
+	*tail = rec.data + fixed;
+	*tail_len = rec.len - fixed;
+	return 0;
+}
+
+/**
+ * ckpt_read_rec() - read the next record, whatever it is
+ * @ctx: the restart
+ * @rec: filled in; its payload is valid until a record of another block is
+ *	read or peeked at
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL if the image is not well-formed or ends, -E2BIG if the
+ * record is newer than this kernel, or what reading returned.
+ */
+int ckpt_read_rec(struct ckpt_ctx *ctx, struct ckpt_rec *rec)
+{
+	return ckpt_stream_was_read(ctx, ckpt_reader_next(&ctx->reader, rec));
+}
+
+/**
+ * ckpt_peek() - tell what record comes next
+ * @ctx: the restart
+ *
+ * Context: May sleep.
+ * Return: CKPT_REC_*, or an errno as from ckpt_read_rec().
+ */
+int ckpt_peek(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec rec;
+	int err;
+
+	err = ckpt_stream_was_read(ctx, ckpt_reader_peek(&ctx->reader, &rec));
+	return err ?: rec.type;
+}
+
+/* Reads straight into the pages, then hashes them there. */
+static int ckpt_read_piece_bvec(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
+{
+	struct bvec_iter at = { .bi_size = len, .bi_bvec_done = to->iov_offset };
+	struct ckpt_reader *r = &ctx->reader;
+	struct iov_iter part = *to;
+	struct bio_vec bv;
+	void *addr;
+	ssize_t n;
+
+	iov_iter_truncate(&part, len);
+	n = ckpt_stream_read_iter(ctx->image_file, &part);
+	if (n < 0)
+		return ckpt_reader_fail(r, n, NULL);
+	if (n < len)
+		return ckpt_reader_fail(r, -EINVAL, "image is truncated");
+	for_each_bvec(bv, to->bvec, at, at) {
+		addr = bvec_kmap_local(&bv);
+		ckpt_reader_hash(r, addr, bv.bv_len);
+		kunmap_local(addr);
+	}
+	iov_iter_advance(to, len);
+	return ckpt_reader_data_take(r, len);
+}
+
+/* Other memory may be written to by others, so that it cannot be hashed in place. */
+static int ckpt_read_piece_copy(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
+{
+	void *buf = ckpt_stream_bounce(ctx, CKPT_STREAM_PIECE);
+	int err;
+
+	if (!buf)
+		return ckpt_reader_fail(&ctx->reader, -ENOMEM, NULL);
+	err = ckpt_reader_data(&ctx->reader, buf, len);
+	if (err)
+		return err;
+	if (copy_to_iter(buf, len, to) != len)
+		return ckpt_reader_fail(&ctx->reader, -EFAULT, "page contents have no place");
+	return 0;
+}
+
+/**
+ * ckpt_read_data() - read page contents
+ * @ctx: the restart, whose last record was a CKPT_REC_PAGES with contents
+ * @to: where they go, advanced; bio_vecs are filled directly, other memory
+ *	through a copy
+ * @len: how much, at most what is left of the block
+ *
+ * The contents are not verified before ckpt_read_data_done().
+ *
+ * Context: May sleep.
+ * Return: 0, -EINVAL if the block is not there or not that long, -EFAULT if @to
+ * cannot be written to, -ENOMEM, or what reading returned.
+ */
+int ckpt_read_data(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
+{
+	struct ckpt_reader *r = &ctx->reader;
+	size_t n;
+	int err;
+
+	err = ckpt_reader_data_begin(r);
+	if (!err && (len > r->data_left || len > iov_iter_count(to)))
+		err = ckpt_reader_fail(r, -EINVAL, "page contents are missing");
+	for (; !err && len; len -= n) {
+		n = min_t(size_t, len, CKPT_STREAM_PIECE);
+		err = iov_iter_is_bvec(to) ? ckpt_read_piece_bvec(ctx, to, n) :
+					     ckpt_read_piece_copy(ctx, to, n);
+	}
+	return ckpt_stream_was_read(ctx, err);
+}
+
+/**
+ * ckpt_read_data_done() - verify the page contents that were read
+ * @ctx: the restart
+ *
+ * Context: Does not sleep.
+ * Return: 0, or -EINVAL if contents are left or the hash is not right.
+ */
+int ckpt_read_data_done(struct ckpt_ctx *ctx)
+{
+	return ckpt_stream_was_read(ctx, ckpt_reader_data_end(&ctx->reader));
+}
