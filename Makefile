@@ -44,7 +44,7 @@ check-debug: packages
 run: guest
 	@$T/run-in-guest demo
 bench: guest
-	@$T/run-in-guest bench
+	@$T/run-in-guest bench --json /host/bench.json
 shell: guest
 	@$T/vm --shell
 series: packages
