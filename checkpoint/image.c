@@ -16,8 +16,6 @@
 #define CKPT_WRITER_BUF		(2 * sizeof(struct ckpt_block) + CKPT_BLOCK_META_MAX + \
 				 CKPT_IMAGE_PAGE)
 
-
-
 static size_t ckpt_align(size_t len)
 {
 	return (len + CKPT_BLOCK_ALIGN - 1) & ~(size_t)(CKPT_BLOCK_ALIGN - 1);
@@ -470,7 +468,11 @@ static int ckpt_reader_header(struct ckpt_reader *r, u16 kind)
 	int err;
 
 	/* errors are about the block that begins here, whatever its header says */
-	r->block = (struct ckpt_block){ .magic = CKPT_BLOCK_MAGIC, .seq = r->seq, .offset = offset };
+	r->block = (struct ckpt_block){
+		.magic = CKPT_BLOCK_MAGIC,
+		.seq = r->seq,
+		.offset = offset,
+	};
 	err = ckpt_reader_fill(r, &block, sizeof(block));
 	if (err)
 		return err;

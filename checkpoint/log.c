@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
+#include <linux/uio.h>
 
 #include "internal.h"
 

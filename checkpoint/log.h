@@ -31,7 +31,7 @@ enum ckpt_log_level {
  * @line: where a line is composed
  */
 struct ckpt_log {
-	spinlock_t lock;
+	spinlock_t lock;	/* protects all of the log */
 	struct list_head chunks;
 	unsigned int nr_chunks;
 	unsigned long dropped;

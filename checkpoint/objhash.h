@@ -5,14 +5,15 @@
 #ifndef _CHECKPOINT_OBJHASH_H
 #define _CHECKPOINT_OBJHASH_H
 
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/checkpoint.h>
 
 /* struct ckpt_obj.flags */
-#define CKPT_OBJ_CHECKPOINTED	(1 << 0)	/* its records are written */
-#define CKPT_OBJ_COLLECTED	(1 << 1)	/* ops->collect() has run */
-#define CKPT_OBJ_EXTERNAL	(1 << 2)	/* declared external: exempt from the leak check */
-#define CKPT_OBJ_RESTORED	(1 << 3)	/* restart: owned by the hash, may be fetched */
+#define CKPT_OBJ_CHECKPOINTED	BIT(0)	/* its records are written */
+#define CKPT_OBJ_COLLECTED	BIT(1)	/* ops->collect() has run */
+#define CKPT_OBJ_EXTERNAL	BIT(2)	/* declared external: exempt from the leak check */
+#define CKPT_OBJ_RESTORED	BIT(3)	/* restart: owned by the hash, may be fetched */
 
 /**
  * struct ckpt_obj - one shared object
