@@ -6,6 +6,7 @@
 #ifndef _LINUX_CHECKPOINT_H
 #define _LINUX_CHECKPOINT_H
 
+#include <linux/init.h>
 #include <linux/types.h>
 #include <uapi/linux/checkpoint_image.h>
 
@@ -245,6 +246,12 @@ int ckpt_task_defer(struct ckpt_ctx *ctx, void (*fn)(void *data), const void *da
 /* An external object: its key when checkpointing, its stand-in when restarting. */
 const char *ckpt_external_key(struct ckpt_ctx *ctx, struct file *file);
 struct file *ckpt_external_file(struct ckpt_ctx *ctx, const char *key, size_t len);
+
+/* The same for an open file, with the caller's terminal for CHECKPOINT_SHELL_JOB. */
+const char *ckpt_file_external_key(struct ckpt_ctx *ctx, struct file *file);
+/* ckpt_refuse() for an open file: says first which task holds it and by what. */
+__printf(3, 4) int ckpt_file_refuse(struct ckpt_ctx *ctx, struct file *file,
+				    const char *fmt, ...);
 
 /* Where the restarter's paths start: root of the caller. Borrowed. */
 const struct path *ckpt_root(struct ckpt_ctx *ctx);

@@ -1,0 +1,630 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of x86-64 registers, and of what an image demands of the
+ * CPU and of the vdso.
+ */
+#include <linux/bits.h>
+#include <linux/buildid.h>
+#include <linux/checkpoint.h>
+#include <linux/elf.h>
+#include <linux/init.h>
+#include <linux/regset.h>
+#include <linux/sched.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
+#include <linux/xxhash.h>
+#include <asm/cpufeature.h>
+#include <asm/cpuid.h>
+#include <asm/desc.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+#include <asm/fpu/xstate.h>
+#include <asm/fsgsbase.h>
+#include <asm/gsseg.h>
+#include <asm/ldt.h>
+#include <asm/pkru.h>
+#include <asm/ptrace.h>
+#include <asm/segment.h>
+#include <asm/syscall.h>
+#include <asm/vdso.h>
+
+#include "tls.h"
+
+/* The legacy area and the header, which every XSAVE area has. */
+#define XSTATE_MIN	(FXSAVE_SIZE + XSAVE_HDR_SIZE)
+
+/* What user mode may set in RFLAGS by sigreturn, and the flag that detects CPUID. */
+#define REGS_FLAGS	((u64)(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
+			       X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
+			       X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID))
+
+/*
+ * Instructions that a program may have found in CPUID and goes on using. The
+ * index is the bit in the image: entries are only ever added at the end.
+ */
+static const struct {
+	u16 feature;
+	const char *name;
+} cpu_features[] = {
+	{ X86_FEATURE_XMM3, "SSE3" },
+	{ X86_FEATURE_PCLMULQDQ, "PCLMULQDQ" },
+	{ X86_FEATURE_SSSE3, "SSSE3" },
+	{ X86_FEATURE_FMA, "FMA" },
+	{ X86_FEATURE_CX16, "CMPXCHG16B" },
+	{ X86_FEATURE_XMM4_1, "SSE4.1" },
+	{ X86_FEATURE_XMM4_2, "SSE4.2" },
+	{ X86_FEATURE_MOVBE, "MOVBE" },
+	{ X86_FEATURE_POPCNT, "POPCNT" },
+	{ X86_FEATURE_AES, "AES" },
+	{ X86_FEATURE_XSAVE, "XSAVE" },
+	{ X86_FEATURE_AVX, "AVX" },
+	{ X86_FEATURE_F16C, "F16C" },
+	{ X86_FEATURE_RDRAND, "RDRAND" },
+	{ X86_FEATURE_LAHF_LM, "LAHF" },
+	{ X86_FEATURE_ABM, "LZCNT" },
+	{ X86_FEATURE_SSE4A, "SSE4a" },
+	{ X86_FEATURE_3DNOWPREFETCH, "PREFETCHW" },
+	{ X86_FEATURE_XOP, "XOP" },
+	{ X86_FEATURE_FMA4, "FMA4" },
+	{ X86_FEATURE_TBM, "TBM" },
+	{ X86_FEATURE_RDTSCP, "RDTSCP" },
+	{ X86_FEATURE_FSGSBASE, "FSGSBASE" },
+	{ X86_FEATURE_BMI1, "BMI1" },
+	{ X86_FEATURE_HLE, "HLE" },
+	{ X86_FEATURE_AVX2, "AVX2" },
+	{ X86_FEATURE_BMI2, "BMI2" },
+	{ X86_FEATURE_ERMS, "ERMS" },
+	{ X86_FEATURE_RTM, "RTM" },
+	{ X86_FEATURE_AVX512F, "AVX-512F" },
+	{ X86_FEATURE_AVX512DQ, "AVX-512DQ" },
+	{ X86_FEATURE_RDSEED, "RDSEED" },
+	{ X86_FEATURE_ADX, "ADX" },
+	{ X86_FEATURE_AVX512IFMA, "AVX-512IFMA" },
+	{ X86_FEATURE_CLFLUSHOPT, "CLFLUSHOPT" },
+	{ X86_FEATURE_CLWB, "CLWB" },
+	{ X86_FEATURE_AVX512PF, "AVX-512PF" },
+	{ X86_FEATURE_AVX512ER, "AVX-512ER" },
+	{ X86_FEATURE_AVX512CD, "AVX-512CD" },
+	{ X86_FEATURE_SHA_NI, "SHA" },
+	{ X86_FEATURE_AVX512BW, "AVX-512BW" },
+	{ X86_FEATURE_AVX512VL, "AVX-512VL" },
+	{ X86_FEATURE_AVX512VBMI, "AVX-512VBMI" },
+	{ X86_FEATURE_OSPKE, "PKU" },
+	{ X86_FEATURE_WAITPKG, "WAITPKG" },
+	{ X86_FEATURE_AVX512_VBMI2, "AVX-512VBMI2" },
+	{ X86_FEATURE_GFNI, "GFNI" },
+	{ X86_FEATURE_VAES, "VAES" },
+	{ X86_FEATURE_VPCLMULQDQ, "VPCLMULQDQ" },
+	{ X86_FEATURE_AVX512_VNNI, "AVX-512VNNI" },
+	{ X86_FEATURE_AVX512_BITALG, "AVX-512BITALG" },
+	{ X86_FEATURE_AVX512_VPOPCNTDQ, "AVX-512VPOPCNTDQ" },
+	{ X86_FEATURE_RDPID, "RDPID" },
+	{ X86_FEATURE_MOVDIRI, "MOVDIRI" },
+	{ X86_FEATURE_MOVDIR64B, "MOVDIR64B" },
+	{ X86_FEATURE_FSRM, "FSRM" },
+	{ X86_FEATURE_AVX512_VP2INTERSECT, "AVX-512VP2INTERSECT" },
+	{ X86_FEATURE_SERIALIZE, "SERIALIZE" },
+	{ X86_FEATURE_AVX512_FP16, "AVX-512FP16" },
+	{ X86_FEATURE_AVX_VNNI, "AVX-VNNI" },
+	{ X86_FEATURE_AVX512_BF16, "AVX-512BF16" },
+	{ X86_FEATURE_AVX_IFMA, "AVX-IFMA" },
+};
+
+static const char * const xfeature_names[] = {
+	"x87", "SSE", "AVX", "MPX bounds", "MPX configuration", "AVX-512 opmask",
+	"AVX-512 ZMM_Hi256", "AVX-512 Hi16_ZMM", "PT", "protection keys",
+};
+
+static u64 cpu_feature_mask(void)
+{
+	u64 mask = 0;
+	int i;
+
+	BUILD_BUG_ON(ARRAY_SIZE(cpu_features) > 64);
+	for (i = 0; i < ARRAY_SIZE(cpu_features); i++)
+		if (boot_cpu_has(cpu_features[i].feature))
+			mask |= BIT_ULL(i);
+	return mask;
+}
+
+/* Components that programs may use without asking for permission. */
+static u64 xfeature_mask(void)
+{
+	return boot_cpu_has(X86_FEATURE_XSAVE) ? fpu_user_cfg.default_features :
+						 XFEATURE_MASK_FPSSE;
+}
+
+/* CPUs differ in where the standard format of XSAVE has a component. */
+static u32 xstate_layout(u64 xfeatures)
+{
+	u32 desc[3], ecx, edx, hash = 0;
+	int i;
+
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return 0;
+	for (i = FIRST_EXTENDED_XFEATURE; i < 63; i++) {
+		if (!(xfeatures & BIT_ULL(i)))
+			continue;
+		desc[0] = i;
+		cpuid_count(XSTATE_CPUID, i, &desc[1], &desc[2], &ecx, &edx);
+		hash = xxh32(desc, sizeof(desc), hash);
+	}
+	return hash;
+}
+
+/* Bytes of the standard format with @xfeatures; components stand in any order. */
+static u32 xstate_size(u64 xfeatures)
+{
+	u32 size, offset, ecx, edx, end = XSTATE_MIN;
+	int i;
+
+	if (!boot_cpu_has(X86_FEATURE_XSAVE))
+		return FXSAVE_SIZE;
+	for (i = FIRST_EXTENDED_XFEATURE; i < 63; i++) {
+		if (!(xfeatures & BIT_ULL(i)))
+			continue;
+		cpuid_count(XSTATE_CPUID, i, &size, &offset, &ecx, &edx);
+		end = max(end, offset + size);
+	}
+	return end;
+}
+
+/* The text is patched for the CPU, its build id is not. */
+static int vdso_build_id(u8 *id)
+{
+	const void *data = vdso_image_64.data;
+	const Elf64_Ehdr *ehdr = data;
+	const Elf64_Phdr *phdr = data + ehdr->e_phoff;
+	int i;
+
+	BUILD_BUG_ON(CKPT_BUILD_ID_LEN != BUILD_ID_SIZE_MAX);
+	for (i = 0; i < ehdr->e_phnum; i++)
+		if (phdr[i].p_type == PT_NOTE &&
+		    !build_id_parse_buf(data + phdr[i].p_offset, id, phdr[i].p_filesz))
+			return 0;
+	return -ENOENT;
+}
+
+/**
+ * ckpt_arch_fill - describe this machine
+ * @ctx: the checkpoint
+ * @rec: record to be filled
+ */
+void ckpt_arch_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec)
+{
+	memset(rec, 0, sizeof(*rec));
+	rec->xfeatures = xfeature_mask();
+	rec->cpu_features = cpu_feature_mask();
+	rec->xstate_size = fpu_uabi_size();
+	rec->xstate_layout = xstate_layout(rec->xfeatures);
+	rec->vdso_size = vdso_image_64.size;
+	vdso_build_id(rec->vdso_build_id);
+}
+
+static int check_cpu_features(struct ckpt_ctx *ctx, u64 missing)
+{
+	int i = __ffs64(missing);
+
+	return ckpt_err(ctx, -EOPNOTSUPP, "this CPU lacks %s, which the image was made with",
+			i < ARRAY_SIZE(cpu_features) ? cpu_features[i].name :
+						       "an instruction set unknown to this kernel");
+}
+
+static int check_xfeatures(struct ckpt_ctx *ctx, u64 missing)
+{
+	int i = __ffs64(missing);
+
+	return ckpt_err(ctx, -EOPNOTSUPP,
+			"this CPU or kernel lacks XSAVE component %d (%s), which the image was made with",
+			i, i < ARRAY_SIZE(xfeature_names) ? xfeature_names[i] : "unknown");
+}
+
+/**
+ * ckpt_arch_check - can the tasks of an image run on this machine?
+ * @ctx: the restart
+ * @rec: what the image says
+ *
+ * Return: 0, or -EOPNOTSUPP with what is missing in the log.
+ */
+int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
+{
+	u64 missing;
+	u8 id[CKPT_BUILD_ID_LEN] = {};
+
+	missing = rec->cpu_features & ~cpu_feature_mask();
+	if (missing)
+		return check_cpu_features(ctx, missing);
+	missing = rec->xfeatures & ~xfeature_mask();
+	if (missing)
+		return check_xfeatures(ctx, missing);
+	if (rec->xstate_layout != xstate_layout(rec->xfeatures))
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"this CPU has another layout of the XSAVE area than the image");
+	vdso_build_id(id);
+	if (rec->vdso_size != vdso_image_64.size || memcmp(rec->vdso_build_id, id, sizeof(id)))
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"different vdso: the image was made by another kernel build");
+	return 0;
+}
+
+static bool is_32bit(struct task_struct *task)
+{
+	return test_tsk_thread_flag(task, TIF_ADDR32) ||
+	       task->thread_info.status & TS_COMPAT || !user_64bit_mode(task_pt_regs(task)) ||
+	       task->restart_block.arch_data & TS_COMPAT;
+}
+
+static bool is_x32(struct task_struct *task)
+{
+	int nr = syscall_get_nr(task, task_pt_regs(task));
+
+	return IS_ENABLED(CONFIG_X86_X32_ABI) && nr != -1 && nr & __X32_SYSCALL_BIT;
+}
+
+static bool has_io_permissions(struct task_struct *task)
+{
+	return task->thread.io_bitmap || task->thread.iopl_emul;
+}
+
+static bool has_breakpoints(struct task_struct *task)
+{
+	int i;
+
+	for (i = 0; i < HBP_NUM; i++)
+		if (task->thread.ptrace_bps[i])
+			return true;
+	return task->thread.ptrace_dr7;
+}
+
+static bool has_amx(struct task_struct *task)
+{
+	return READ_ONCE(task->group_leader->thread.fpu.perm.__state_perm) &
+	       XFEATURE_MASK_USER_DYNAMIC;
+}
+
+static bool has_shadow_stack(struct task_struct *task)
+{
+#ifdef CONFIG_X86_USER_SHADOW_STACK
+	return task->thread.features || task->thread.features_locked;
+#else
+	return false;
+#endif
+}
+
+static bool has_notsc(struct task_struct *task)
+{
+	return test_tsk_thread_flag(task, TIF_NOTSC);
+}
+
+static bool has_nocpuid(struct task_struct *task)
+{
+	return test_tsk_thread_flag(task, TIF_NOCPUID);
+}
+
+static bool is_single_stepped(struct task_struct *task)
+{
+	return test_tsk_thread_flag(task, TIF_SINGLESTEP) ||
+	       test_tsk_thread_flag(task, TIF_FORCED_TF);
+}
+
+static const struct {
+	const char *what;
+	bool (*test)(struct task_struct *task);
+} unsupported[] = {
+	{ "32-bit program", is_32bit },
+	{ "x32 program", is_x32 },
+	{ "I/O port permissions", has_io_permissions },
+	{ "hardware breakpoints", has_breakpoints },
+	{ "permission to use AMX", has_amx },
+	{ "shadow stack", has_shadow_stack },
+	{ "PR_SET_TSC", has_notsc },
+	{ "ARCH_SET_CPUID", has_nocpuid },
+	{ "single stepping", is_single_stepped },
+};
+
+static int regs_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(unsupported); i++) {
+		if (!unsupported[i].test(task))
+			continue;
+		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx),
+				  unsupported[i].what);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void gprs_get(struct ckpt_rec_task_regs *rec, const struct pt_regs *regs)
+{
+	rec->r15 = regs->r15;
+	rec->r14 = regs->r14;
+	rec->r13 = regs->r13;
+	rec->r12 = regs->r12;
+	rec->bp = regs->bp;
+	rec->bx = regs->bx;
+	rec->r11 = regs->r11;
+	rec->r10 = regs->r10;
+	rec->r9 = regs->r9;
+	rec->r8 = regs->r8;
+	rec->ax = regs->ax;
+	rec->cx = regs->cx;
+	rec->dx = regs->dx;
+	rec->si = regs->si;
+	rec->di = regs->di;
+	rec->orig_ax = regs->orig_ax;
+	rec->ip = regs->ip;
+	rec->flags = regs->flags & REGS_FLAGS;
+	rec->sp = regs->sp;
+}
+
+static void gprs_set(struct pt_regs *regs, const struct ckpt_rec_task_regs *rec)
+{
+	regs->r15 = rec->r15;
+	regs->r14 = rec->r14;
+	regs->r13 = rec->r13;
+	regs->r12 = rec->r12;
+	regs->bp = rec->bp;
+	regs->bx = rec->bx;
+	regs->r11 = rec->r11;
+	regs->r10 = rec->r10;
+	regs->r9 = rec->r9;
+	regs->r8 = rec->r8;
+	regs->ax = rec->ax;
+	regs->cx = rec->cx;
+	regs->dx = rec->dx;
+	regs->si = rec->si;
+	regs->di = rec->di;
+	regs->orig_ax = rec->orig_ax;
+	regs->ip = rec->ip;
+	regs->flags = rec->flags | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+	regs->sp = rec->sp;
+	regs->cs = __USER_CS;
+	regs->ss = __USER_DS;
+}
+
+static void segments_get(struct ckpt_rec_task_regs *rec, struct task_struct *task)
+{
+	if (task == current) {
+		current_save_fsgs();
+		savesegment(ds, rec->ds);
+		savesegment(es, rec->es);
+	} else {
+		rec->ds = task->thread.ds;
+		rec->es = task->thread.es;
+	}
+	rec->fs = task->thread.fsindex;
+	rec->gs = task->thread.gsindex;
+	rec->fs_base = task->thread.fsbase;
+	rec->gs_base = task->thread.gsbase;
+}
+
+static int regs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_regs rec = {};
+
+	gprs_get(&rec, task_pt_regs(task));
+	segments_get(&rec, task);
+	if (task == current) {
+		/* The restarted task sees its checkpoint(2) return 0. */
+		rec.ax = 0;
+		rec.orig_ax = -1;
+	}
+	return ckpt_write(ctx, CKPT_REC_TASK_REGS, &rec, sizeof(rec));
+}
+
+/*
+ * As ptrace: no selector of ring 0. Loading one that does not exist, or an
+ * address that is not canonical, is handled as for any program that tries.
+ */
+static bool regs_valid(const struct ckpt_rec_task_regs *rec)
+{
+	const u16 sel[] = { rec->fs, rec->gs, rec->ds, rec->es };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sel); i++)
+		if (sel[i] && (sel[i] & SEGMENT_RPL_MASK) != USER_RPL)
+			return false;
+	return !(rec->flags & ~REGS_FLAGS) && rec->fs_base < TASK_SIZE_MAX &&
+	       rec->gs_base < TASK_SIZE_MAX;
+}
+
+static void segments_set(const struct ckpt_rec_task_regs *rec)
+{
+	guard(preempt)();
+	loadsegment(ds, rec->ds);
+	loadsegment(es, rec->es);
+
+	loadsegment(fs, rec->fs);
+	x86_fsbase_write_cpu(rec->fs_base);
+	current->thread.fsindex = rec->fs;
+	current->thread.fsbase = rec->fs_base;
+
+	load_gs_index(rec->gs);
+	x86_gsbase_write_cpu_inactive(rec->gs_base);
+	current->thread.gsindex = rec->gs;
+	current->thread.gsbase = rec->gs_base;
+}
+
+/*
+ * The last of all: TIF_SIGPENDING sends the task through the signal path,
+ * which restarts an interrupted system call as it would have been. Nothing
+ * may recalculate the flag any more.
+ */
+static void regs_restore_late(void *data)
+{
+	segments_set(data);
+	gprs_set(task_pt_regs(current), data);
+	set_thread_flag(TIF_SIGPENDING);
+}
+
+static int regs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_regs rec;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (err)
+		return err;
+	if (!regs_valid(&rec))
+		return ckpt_err(ctx, -EINVAL, "%s: bad registers", ckpt_whom(ctx));
+	return ckpt_task_defer(ctx, regs_restore_late, &rec, sizeof(rec));
+}
+
+static const struct ckpt_task_ops regs_ops = {
+	.name = "registers",
+	.rec_type = CKPT_REC_TASK_REGS,
+	.collect = regs_collect,
+	.checkpoint = regs_checkpoint,
+	.restore = regs_restore,
+};
+
+static int xstate_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_xstate rec = { .size = fpu_uabi_size() };
+	void *buf;
+	int err;
+
+	buf = kvzalloc(rec.size, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	err = fpu_get_uabi(task, buf);
+	if (!err)
+		err = ckpt_write2(ctx, CKPT_REC_TASK_XSTATE, &rec, sizeof(rec), buf, rec.size);
+	kvfree(buf);
+	return err;
+}
+
+/* Late, because PKRU also governs what the kernel may access for the task. */
+static void pkru_restore_late(void *data)
+{
+	u32 pkru = *(u32 *)data;
+
+	guard(preempt)();
+	current->thread.pkru = pkru;
+	write_pkru(pkru);
+}
+
+/*
+ * The image may come from a CPU with fewer components: its area is shorter,
+ * and what it lacks gets its initial state.
+ */
+static int xstate_load(struct ckpt_ctx *ctx, const void *data, u32 size)
+{
+	u32 full = fpu_uabi_size(), pkru = 0;
+	u64 xfeatures = 0;
+	void *buf;
+	int err;
+
+	if (size >= XSTATE_MIN)
+		xfeatures = *(u64 *)(data + FXSAVE_SIZE);
+	if (size > full || size < min_t(u32, full, XSTATE_MIN) ||
+	    xfeatures & ~xfeature_mask() || xstate_size(xfeatures) > size)
+		return ckpt_err(ctx, -EINVAL, "%s: %u bytes of FPU state with components %#llx do not fit this CPU",
+				ckpt_whom(ctx), size, xfeatures);
+	buf = kvzalloc(full, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	memcpy(buf, data, size);
+	err = fpu_set_uabi(buf, &pkru);
+	kvfree(buf);
+	if (err)
+		return ckpt_err(ctx, err, "%s: bad FPU state", ckpt_whom(ctx));
+	return ckpt_task_defer(ctx, pkru_restore_late, &pkru, sizeof(pkru));
+}
+
+static int xstate_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_xstate rec;
+
+	if (in->len < sizeof(rec))
+		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
+	memcpy(&rec, in->data, sizeof(rec));
+	if (rec.pad || rec.size != in->len - sizeof(rec) || rec.size > CKPT_XSTATE_MAX)
+		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
+	return xstate_load(ctx, in->data + sizeof(rec), rec.size);
+}
+
+static const struct ckpt_task_ops xstate_ops = {
+	.name = "FPU state",
+	.rec_type = CKPT_REC_TASK_XSTATE,
+	.checkpoint = xstate_checkpoint,
+	.restore = xstate_restore,
+};
+
+#ifdef CONFIG_IA32_EMULATION
+
+#define TLS_FLAGS	0x7f
+
+static int tls_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct user_desc desc[GDT_ENTRY_TLS_ENTRIES];
+	struct membuf to = { .p = desc, .left = sizeof(desc) };
+	struct ckpt_rec_task_tls rec = {};
+	int i;
+
+	BUILD_BUG_ON(CKPT_TLS_ENTRIES != GDT_ENTRY_TLS_ENTRIES);
+	if (!regset_tls_active(task, NULL))
+		return 0;
+	regset_tls_get(task, NULL, to);
+	for (i = 0; i < CKPT_TLS_ENTRIES; i++) {
+		rec.desc[i].entry_number = desc[i].entry_number;
+		rec.desc[i].base_addr = desc[i].base_addr;
+		rec.desc[i].limit = desc[i].limit;
+		rec.desc[i].flags = desc[i].seg_32bit | desc[i].contents << 1 |
+				    desc[i].read_exec_only << 3 | desc[i].limit_in_pages << 4 |
+				    desc[i].seg_not_present << 5 | desc[i].useable << 6;
+	}
+	return ckpt_write(ctx, CKPT_REC_TASK_TLS, &rec, sizeof(rec));
+}
+
+static int tls_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct user_desc desc[GDT_ENTRY_TLS_ENTRIES] = {};
+	struct ckpt_rec_task_tls rec;
+	int i, err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (err)
+		return err;
+	for (i = 0; i < CKPT_TLS_ENTRIES; i++) {
+		if (rec.desc[i].flags & ~TLS_FLAGS)
+			return ckpt_err(ctx, -EINVAL, "%s: bad TLS descriptor", ckpt_whom(ctx));
+		desc[i].entry_number = GDT_ENTRY_TLS_MIN + i;
+		desc[i].base_addr = rec.desc[i].base_addr;
+		desc[i].limit = rec.desc[i].limit;
+		desc[i].seg_32bit = rec.desc[i].flags;
+		desc[i].contents = rec.desc[i].flags >> 1;
+		desc[i].read_exec_only = rec.desc[i].flags >> 3;
+		desc[i].limit_in_pages = rec.desc[i].flags >> 4;
+		desc[i].seg_not_present = rec.desc[i].flags >> 5;
+		desc[i].useable = rec.desc[i].flags >> 6;
+	}
+	err = regset_tls_set(current, NULL, 0, sizeof(desc), desc, NULL);
+	if (err)
+		return ckpt_err(ctx, err, "%s: bad TLS descriptor", ckpt_whom(ctx));
+	return 0;
+}
+
+static const struct ckpt_task_ops tls_ops = {
+	.name = "TLS",
+	.rec_type = CKPT_REC_TASK_TLS,
+	.checkpoint = tls_checkpoint,
+	.restore = tls_restore,
+};
+
+static int __init tls_init(void)
+{
+	return ckpt_register_task_ops(&tls_ops);
+}
+device_initcall(tls_init);
+
+#endif /* CONFIG_IA32_EMULATION */
+
+static int __init regs_init(void)
+{
+	return ckpt_register_task_ops(&xstate_ops) ?: ckpt_register_task_ops(&regs_ops);
+}
+device_initcall(regs_init);

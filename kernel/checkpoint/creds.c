@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of credentials.
+ *
+ * A restart grants nothing that the restarter could not get by setresuid(2),
+ * setresgid(2), setgroups(2), capset(2) and prctl(2): every change against the
+ * restarter's credentials, which the task has inherited, is checked by the
+ * rule of the call that makes it.
+ */
+#include <linux/cred.h>
+#include <linux/init.h>
+#include <linux/sched.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/user.h>
+#include <linux/security.h>
+#include <linux/securebits.h>
+#include <linux/slab.h>
+#include <linux/user_namespace.h>
+
+#ifdef CONFIG_SECURITY_LANDLOCK
+#include "../../security/landlock/cred.h"
+#endif
+#include "parts.h"
+
+static bool has_landlock_domain(struct task_struct *task)
+{
+#ifdef CONFIG_SECURITY_LANDLOCK
+	return landlocked(task);
+#else
+	return false;
+#endif
+}
+
+static bool same_security_label(const struct cred *a, const struct cred *b)
+{
+	u32 secid_a, secid_b;
+
+	security_cred_getsecid(a, &secid_a);
+	security_cred_getsecid(b, &secid_b);
+	return secid_a == secid_b;
+}
+
+static bool same_keyrings(const struct cred *a, const struct cred *b)
+{
+#ifdef CONFIG_KEYS
+	return !a->thread_keyring && !a->process_keyring &&
+	       (!a->session_keyring || a->session_keyring == b->session_keyring);
+#else
+	return true;
+#endif
+}
+
+static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred)
+{
+	const char *what = NULL;
+
+	if (cred->user_ns != current_user_ns())
+		what = "other user namespace than the caller's";
+	else if (cred != rcu_access_pointer(task->cred))
+		what = "overridden credentials";
+	else if (has_landlock_domain(task))
+		what = "landlock domain";
+	else if (!same_security_label(cred, current_cred()))
+		what = "other security label than the caller's";
+	return what ? ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx), what) : 0;
+}
+
+static int creds_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	const struct cred *cred = get_task_cred(task);
+	int err;
+
+	err = creds_refuse(ctx, task, cred);
+	if (!err && !same_keyrings(cred, current_cred()))
+		ckpt_warn(ctx, "%s: keyrings are not saved", ckpt_whom(ctx));
+	put_cred(cred);
+	return err;
+}
+
+static void creds_fill(struct ckpt_rec_task_creds *rec, const struct cred *cred)
+{
+	struct user_namespace *ns = cred->user_ns;
+
+	rec->uid = from_kuid(ns, cred->uid);
+	rec->euid = from_kuid(ns, cred->euid);
+	rec->suid = from_kuid(ns, cred->suid);
+	rec->fsuid = from_kuid(ns, cred->fsuid);
+	rec->gid = from_kgid(ns, cred->gid);
+	rec->egid = from_kgid(ns, cred->egid);
+	rec->sgid = from_kgid(ns, cred->sgid);
+	rec->fsgid = from_kgid(ns, cred->fsgid);
+	rec->cap_inheritable = cred->cap_inheritable.val;
+	rec->cap_permitted = cred->cap_permitted.val;
+	rec->cap_effective = cred->cap_effective.val;
+	rec->cap_bset = cred->cap_bset.val;
+	rec->cap_ambient = cred->cap_ambient.val;
+	rec->securebits = cred->securebits;
+	rec->nr_groups = cred->group_info->ngroups;
+}
+
+static int creds_write(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred)
+{
+	struct ckpt_rec_task_creds rec = {};
+	u32 *groups;
+	int i, err;
+
+	creds_fill(&rec, cred);
+	rec.no_new_privs = task_no_new_privs(task);
+	rec.dumpable = task->mm ? get_dumpable(task->mm) : 0;
+
+	groups = kvmalloc_array(rec.nr_groups, sizeof(*groups), GFP_KERNEL);
+	if (!groups)
+		return -ENOMEM;
+	for (i = 0; i < rec.nr_groups; i++)
+		groups[i] = from_kgid(cred->user_ns, cred->group_info->gid[i]);
+	err = ckpt_write2(ctx, CKPT_REC_TASK_CREDS, &rec, sizeof(rec), groups,
+			  rec.nr_groups * sizeof(*groups));
+	kvfree(groups);
+	return err;
+}
+
+static int creds_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	const struct cred *cred = get_task_cred(task);
+	int err;
+
+	BUILD_BUG_ON(CKPT_MAX_GROUPS != NGROUPS_MAX);
+	err = creds_write(ctx, task, cred);
+	put_cred(cred);
+	return err;
+}
+
+static bool uid_is_ours(const struct cred *old, kuid_t uid)
+{
+	return uid_eq(uid, old->uid) || uid_eq(uid, old->euid) || uid_eq(uid, old->suid) ||
+	       uid_eq(uid, old->fsuid);
+}
+
+static bool gid_is_ours(const struct cred *old, kgid_t gid)
+{
+	return gid_eq(gid, old->gid) || gid_eq(gid, old->egid) || gid_eq(gid, old->sgid) ||
+	       gid_eq(gid, old->fsgid);
+}
+
+/* Of setresuid(2): without CAP_SETUID ids may only change places. */
+static int creds_set_uids(struct cred *new, const struct cred *old,
+			  const struct ckpt_rec_task_creds *rec)
+{
+	struct user_struct *user;
+
+	new->uid = make_kuid(new->user_ns, rec->uid);
+	new->euid = make_kuid(new->user_ns, rec->euid);
+	new->suid = make_kuid(new->user_ns, rec->suid);
+	new->fsuid = make_kuid(new->user_ns, rec->fsuid);
+	if (!uid_valid(new->uid) || !uid_valid(new->euid) || !uid_valid(new->suid) ||
+	    !uid_valid(new->fsuid))
+		return -EINVAL;
+	if ((!uid_is_ours(old, new->uid) || !uid_is_ours(old, new->euid) ||
+	     !uid_is_ours(old, new->suid) || !uid_is_ours(old, new->fsuid)) &&
+	    !ns_capable_setid(old->user_ns, CAP_SETUID))
+		return -EPERM;
+	if (uid_eq(new->uid, old->uid))
+		return 0;
+	user = alloc_uid(new->uid);
+	if (!user)
+		return -EAGAIN;
+	free_uid(new->user);
+	new->user = user;
+	return 0;
+}
+
+static int creds_set_gids(struct cred *new, const struct cred *old,
+			  const struct ckpt_rec_task_creds *rec)
+{
+	new->gid = make_kgid(new->user_ns, rec->gid);
+	new->egid = make_kgid(new->user_ns, rec->egid);
+	new->sgid = make_kgid(new->user_ns, rec->sgid);
+	new->fsgid = make_kgid(new->user_ns, rec->fsgid);
+	if (!gid_valid(new->gid) || !gid_valid(new->egid) || !gid_valid(new->sgid) ||
+	    !gid_valid(new->fsgid))
+		return -EINVAL;
+	if ((!gid_is_ours(old, new->gid) || !gid_is_ours(old, new->egid) ||
+	     !gid_is_ours(old, new->sgid) || !gid_is_ours(old, new->fsgid)) &&
+	    !ns_capable_setid(old->user_ns, CAP_SETGID))
+		return -EPERM;
+	return 0;
+}
+
+static bool same_groups(const struct group_info *a, const struct group_info *b)
+{
+	return a->ngroups == b->ngroups &&
+	       !memcmp(a->gid, b->gid, a->ngroups * sizeof(a->gid[0]));
+}
+
+static int creds_set_groups(struct cred *new, const struct cred *old, const u32 *groups, u32 nr)
+{
+	struct group_info *info;
+	int i, err = 0;
+
+	info = groups_alloc(nr);
+	if (!info)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		info->gid[i] = make_kgid(new->user_ns, groups[i]);
+		if (!gid_valid(info->gid[i])) {
+			err = -EINVAL;
+			goto out;
+		}
+	}
+	groups_sort(info);
+	if (same_groups(info, old->group_info))
+		goto out;
+	if (!may_setgroups()) {
+		err = -EPERM;
+		goto out;
+	}
+	set_groups(new, info);
+out:
+	put_group_info(info);
+	return err;
+}
+
+/* Of PR_SET_SECUREBITS and PR_SET_KEEPCAPS. */
+static int creds_set_securebits(struct cred *new, const struct cred *old, u32 bits)
+{
+	u32 diff = bits ^ old->securebits;
+
+	if (bits & ~(SECURE_ALL_LOCKS | SECURE_ALL_BITS))
+		return -EINVAL;
+	if (((old->securebits & SECURE_ALL_LOCKS) >> 1) & diff ||
+	    old->securebits & SECURE_ALL_LOCKS & ~bits)
+		return -EPERM;
+	if (diff & ~issecure_mask(SECURE_KEEP_CAPS) && !ns_capable(old->user_ns, CAP_SETPCAP))
+		return -EPERM;
+	new->securebits = bits;
+	return 0;
+}
+
+/* Of PR_CAPBSET_DROP: it only ever shrinks. */
+static int creds_set_bset(struct cred *new, const struct cred *old, kernel_cap_t bset)
+{
+	if (!cap_issubset(bset, old->cap_bset))
+		return -EPERM;
+	if (!cap_issubset(old->cap_bset, bset) && !ns_capable(old->user_ns, CAP_SETPCAP))
+		return -EPERM;
+	new->cap_bset = bset;
+	return 0;
+}
+
+/* Of PR_CAP_AMBIENT_RAISE. */
+static int creds_set_ambient(struct cred *new, const struct cred *old, kernel_cap_t ambient)
+{
+	if (!cap_issubset(ambient, cap_intersect(new->cap_permitted, new->cap_inheritable)))
+		return -EPERM;
+	if (!cap_issubset(ambient, old->cap_ambient) &&
+	    old->securebits & issecure_mask(SECURE_NO_CAP_AMBIENT_RAISE))
+		return -EPERM;
+	new->cap_ambient = ambient;
+	return 0;
+}
+
+static kernel_cap_t cap_of(u64 bits)
+{
+	return (kernel_cap_t){ bits };
+}
+
+static bool caps_valid(const struct ckpt_rec_task_creds *rec)
+{
+	u64 all = rec->cap_inheritable | rec->cap_permitted | rec->cap_effective |
+		  rec->cap_bset | rec->cap_ambient;
+
+	return !(all & ~CAP_FULL_SET.val);
+}
+
+static int creds_set_caps(struct cred *new, const struct cred *old,
+			  const struct ckpt_rec_task_creds *rec)
+{
+	kernel_cap_t inheritable = cap_of(rec->cap_inheritable);
+	kernel_cap_t permitted = cap_of(rec->cap_permitted);
+	kernel_cap_t effective = cap_of(rec->cap_effective);
+	int err;
+
+	err = security_capset(new, old, &effective, &inheritable, &permitted);
+	if (!err)
+		err = creds_set_bset(new, old, cap_of(rec->cap_bset));
+	return err ?: creds_set_ambient(new, old, cap_of(rec->cap_ambient));
+}
+
+static bool creds_unchanged(const struct ckpt_rec_task_creds *rec, const u32 *groups)
+{
+	const struct cred *old = current_cred();
+	struct ckpt_rec_task_creds cur = {
+		.no_new_privs = rec->no_new_privs,
+		.dumpable = rec->dumpable,
+	};
+	int i;
+
+	creds_fill(&cur, old);
+	if (memcmp(&cur, rec, sizeof(cur)))
+		return false;
+	for (i = 0; i < cur.nr_groups; i++)
+		if (groups[i] != from_kgid(old->user_ns, old->group_info->gid[i]))
+			return false;
+	return true;
+}
+
+/*
+ * The security modules see the ids change first; what that does to the
+ * capabilities is then replaced, by the rule of capset(2) against @old.
+ */
+static int creds_prepare(struct ckpt_ctx *ctx, struct cred *new, const struct cred *old,
+			 const struct ckpt_rec_task_creds *rec, const u32 *groups)
+{
+	int err;
+
+	err = creds_set_gids(new, old, rec);
+	if (!err)
+		err = security_task_fix_setgid(new, old, LSM_SETID_RES);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot become gid %u:%u:%u:%u", ckpt_whom(ctx),
+				rec->gid, rec->egid, rec->sgid, rec->fsgid);
+	err = creds_set_groups(new, old, groups, rec->nr_groups);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot set %u supplementary groups",
+				ckpt_whom(ctx), rec->nr_groups);
+	err = creds_set_uids(new, old, rec);
+	if (!err)
+		err = security_task_fix_setuid(new, old, LSM_SETID_RES);
+	if (!err)
+		err = set_cred_ucounts(new);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot become uid %u:%u:%u:%u", ckpt_whom(ctx),
+				rec->uid, rec->euid, rec->suid, rec->fsuid);
+	err = creds_set_caps(new, old, rec);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot have permitted capabilities %#llx, bounding set %#llx",
+				ckpt_whom(ctx), rec->cap_permitted, rec->cap_bset);
+	err = creds_set_securebits(new, old, rec->securebits);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot set securebits %#x", ckpt_whom(ctx),
+				rec->securebits);
+	return 0;
+}
+
+static int creds_change(struct ckpt_ctx *ctx, const struct ckpt_rec_task_creds *rec,
+			const u32 *groups)
+{
+	struct cred *new = prepare_creds();
+	int err;
+
+	if (!new)
+		return -ENOMEM;
+	err = creds_prepare(ctx, new, current_cred(), rec, groups);
+	if (err) {
+		abort_creds(new);
+		return err;
+	}
+	return commit_creds(new);
+}
+
+static int creds_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_creds rec;
+	const void *groups;
+	int len, err;
+
+	len = ckpt_rec_head(in, &rec, sizeof(rec), &groups);
+	if (len < 0 || rec.nr_groups > CKPT_MAX_GROUPS || len != rec.nr_groups * sizeof(u32) ||
+	    rec.no_new_privs > 1 || rec.dumpable > SUID_DUMP_ROOT || !caps_valid(&rec))
+		return ckpt_err(ctx, -EINVAL, "%s: bad credentials", ckpt_whom(ctx));
+
+	if (!creds_unchanged(&rec, groups)) {
+		err = creds_change(ctx, &rec, groups);
+		if (err)
+			return err;
+	}
+	if (rec.no_new_privs)
+		task_set_no_new_privs(current);
+
+	/* commit_creds() took it away. */
+	if (current->mm)
+		set_dumpable(current->mm, rec.dumpable);
+	return 0;
+}
+
+static const struct ckpt_task_ops creds_ops = {
+	.name = "credentials",
+	.rec_type = CKPT_REC_TASK_CREDS,
+	.collect = creds_collect,
+	.checkpoint = creds_checkpoint,
+	.restore = creds_restore,
+};
+
+static int __init creds_init(void)
+{
+	return ckpt_register_task_ops(&creds_ops);
+}
+device_initcall(creds_init);

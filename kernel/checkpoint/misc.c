@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of a task's name and of small per-task settings.
+ */
+#include <linux/init.h>
+#include <linux/ioprio.h>
+#include <linux/oom.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "parts.h"
+
+static int comm_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_comm rec = {};
+
+	BUILD_BUG_ON(CKPT_COMM_LEN != TASK_COMM_LEN);
+	get_task_comm(rec.comm, task);
+	return ckpt_write(ctx, CKPT_REC_TASK_COMM, &rec, sizeof(rec));
+}
+
+static int comm_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_comm rec;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (err)
+		return err;
+	if (strnlen(rec.comm, sizeof(rec.comm)) == sizeof(rec.comm))
+		return ckpt_err(ctx, -EINVAL, "%s: name is not terminated", ckpt_whom(ctx));
+	set_task_comm(current, rec.comm);
+	return 0;
+}
+
+static const struct ckpt_task_ops comm_ops = {
+	.name = "comm",
+	.rec_type = CKPT_REC_TASK_COMM,
+	.checkpoint = comm_checkpoint,
+	.restore = comm_restore,
+};
+
+static int misc_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_misc rec = {
+		.timer_slack_ns = task->timer_slack_ns,
+		.default_timer_slack_ns = task->default_timer_slack_ns,
+		.personality = task->personality,
+		.pdeath_signal = task->pdeath_signal,
+		.oom_score_adj = task->signal->oom_score_adj,
+		.oom_score_adj_min = task->signal->oom_score_adj_min,
+		.flags = (task->flags & PF_MCE_PROCESS ? CKPT_MISCF_MCE_PROCESS : 0) |
+			 (task->flags & PF_MCE_EARLY ? CKPT_MISCF_MCE_EARLY : 0),
+	};
+
+	task_lock(task);
+	if (task->io_context)
+		rec.ioprio = task->io_context->ioprio;
+	task_unlock(task);
+	return ckpt_write(ctx, CKPT_REC_TASK_MISC, &rec, sizeof(rec));
+}
+
+static int ioprio_restore(struct ckpt_ctx *ctx, u32 ioprio)
+{
+	int err;
+
+	/* Nothing asked for, and nothing inherited that would have to be undone. */
+	if (!ioprio && !current->io_context)
+		return 0;
+	if (ioprio > U16_MAX)
+		return ckpt_err(ctx, -EINVAL, "%s: bad I/O priority", ckpt_whom(ctx));
+	err = ioprio_check_cap(ioprio);
+	if (!err)
+		err = set_task_ioprio(current, ioprio);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot set I/O priority %#x", ckpt_whom(ctx),
+				ioprio);
+	return 0;
+}
+
+/* The rules of /proc/pid/oom_score_adj. */
+static int oom_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_misc *rec)
+{
+	struct signal_struct *sig = current->signal;
+
+	if (rec->oom_score_adj < OOM_SCORE_ADJ_MIN || rec->oom_score_adj > OOM_SCORE_ADJ_MAX ||
+	    rec->oom_score_adj_min < OOM_SCORE_ADJ_MIN ||
+	    rec->oom_score_adj_min > OOM_SCORE_ADJ_MAX)
+		return ckpt_err(ctx, -EINVAL, "%s: bad oom_score_adj", ckpt_whom(ctx));
+	if ((rec->oom_score_adj < sig->oom_score_adj_min ||
+	     rec->oom_score_adj_min < sig->oom_score_adj_min) && !capable(CAP_SYS_RESOURCE))
+		return ckpt_err(ctx, -EPERM, "%s: oom_score_adj %d needs CAP_SYS_RESOURCE",
+				ckpt_whom(ctx), rec->oom_score_adj);
+	sig->oom_score_adj = rec->oom_score_adj;
+	sig->oom_score_adj_min = rec->oom_score_adj_min;
+	return 0;
+}
+
+static void pdeath_restore(void *data)
+{
+	current->pdeath_signal = *(u32 *)data;
+}
+
+static int misc_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_misc rec;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (err)
+		return err;
+	if (rec.pdeath_signal > _NSIG ||
+	    rec.flags & ~(CKPT_MISCF_MCE_PROCESS | CKPT_MISCF_MCE_EARLY))
+		return ckpt_err(ctx, -EINVAL, "%s: bad settings", ckpt_whom(ctx));
+
+	if (thread_group_leader(current)) {
+		err = oom_restore(ctx, &rec);
+		if (err)
+			return err;
+	}
+	err = ioprio_restore(ctx, rec.ioprio);
+	if (err)
+		return err;
+
+	current->timer_slack_ns = rec.timer_slack_ns;
+	current->default_timer_slack_ns = rec.default_timer_slack_ns;
+	current->personality = rec.personality;
+	current->flags &= ~(PF_MCE_PROCESS | PF_MCE_EARLY);
+	if (rec.flags & CKPT_MISCF_MCE_PROCESS)
+		current->flags |= PF_MCE_PROCESS;
+	if (rec.flags & CKPT_MISCF_MCE_EARLY)
+		current->flags |= PF_MCE_EARLY;
+
+	/* Signals are for a complete tree, and commit_creds() forgets it. */
+	return ckpt_task_defer(ctx, pdeath_restore, &rec.pdeath_signal,
+			       sizeof(rec.pdeath_signal));
+}
+
+static const struct ckpt_task_ops misc_ops = {
+	.name = "settings",
+	.rec_type = CKPT_REC_TASK_MISC,
+	.collect = ckpt_task_refuse_unsupported,
+	.checkpoint = misc_checkpoint,
+	.restore = misc_restore,
+};
+
+static int __init misc_init(void)
+{
+	return ckpt_register_task_ops(&comm_ops) ?: ckpt_register_task_ops(&misc_ops);
+}
+device_initcall(misc_init);

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * State of a task that cannot be represented: each kind is refused by name.
+ */
+#include <linux/init.h>
+#include <linux/iocontext.h>
+#include <linux/io_uring_types.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/seccomp.h>
+#include <linux/sem.h>
+#include <linux/uprobes.h>
+
+#include "parts.h"
+
+static bool has_seccomp(struct task_struct *task)
+{
+#ifdef CONFIG_SECCOMP
+	if (task->seccomp.mode == current->seccomp.mode) {
+#ifdef CONFIG_SECCOMP_FILTER
+		/* The restarted task inherits the restarter's filters. */
+		return task->seccomp.filter != current->seccomp.filter;
+#else
+		return false;
+#endif
+	}
+	return task->seccomp.mode != SECCOMP_MODE_DISABLED;
+#else
+	return false;
+#endif
+}
+
+static bool has_user_dispatch(struct task_struct *task)
+{
+	return test_task_syscall_work(task, SYSCALL_USER_DISPATCH);
+}
+
+static bool has_uprobe(struct task_struct *task)
+{
+#ifdef CONFIG_UPROBES
+	return task->utask &&
+	       (task->utask->return_instances || task->utask->state != UTASK_RUNNING);
+#else
+	return false;
+#endif
+}
+
+static bool has_mempolicy(struct task_struct *task)
+{
+#ifdef CONFIG_NUMA
+	return task->mempolicy;
+#else
+	return false;
+#endif
+}
+
+static bool has_speculation_control(struct task_struct *task)
+{
+	return task_spec_ssb_disable(task) || task_spec_ssb_noexec(task) ||
+	       task_spec_ssb_force_disable(task) || task_spec_ib_disable(task) ||
+	       task_spec_ib_force_disable(task);
+}
+
+static bool has_io_flusher(struct task_struct *task)
+{
+	return task->flags & (PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE);
+}
+
+static bool has_shared_io_context(struct task_struct *task)
+{
+	guard(spinlock)(&task->alloc_lock);
+	return task->io_context && atomic_read(&task->io_context->active_ref) > 1;
+}
+
+static bool has_io_uring(struct task_struct *task)
+{
+#ifdef CONFIG_IO_URING
+	return task->io_uring && !xa_empty(&task->io_uring->xa);
+#else
+	return false;
+#endif
+}
+
+static bool has_posix_timers(struct task_struct *task)
+{
+#ifdef CONFIG_POSIX_TIMERS
+	return !hlist_empty(&task->signal->posix_timers);
+#else
+	return false;
+#endif
+}
+
+static bool has_itimer_real(struct task_struct *task)
+{
+#ifdef CONFIG_POSIX_TIMERS
+	return hrtimer_active(&task->signal->real_timer) || task->signal->it_real_incr;
+#else
+	return false;
+#endif
+}
+
+static bool has_itimer_cpu(struct task_struct *task)
+{
+#ifdef CONFIG_POSIX_TIMERS
+	return task->signal->it[CPUCLOCK_PROF].expires || task->signal->it[CPUCLOCK_VIRT].expires;
+#else
+	return false;
+#endif
+}
+
+static bool in_other_uts_ns(struct task_struct *task)
+{
+	return task->nsproxy->uts_ns != current->nsproxy->uts_ns;
+}
+
+static bool in_other_ipc_ns(struct task_struct *task)
+{
+	return task->nsproxy->ipc_ns != current->nsproxy->ipc_ns;
+}
+
+static bool in_other_mnt_ns(struct task_struct *task)
+{
+	return task->nsproxy->mnt_ns != current->nsproxy->mnt_ns;
+}
+
+static bool in_other_net_ns(struct task_struct *task)
+{
+	return task->nsproxy->net_ns != current->nsproxy->net_ns;
+}
+
+static bool in_other_time_ns(struct task_struct *task)
+{
+	return task->nsproxy->time_ns != current->nsproxy->time_ns ||
+	       task->nsproxy->time_ns_for_children != current->nsproxy->time_ns_for_children;
+}
+
+static bool in_other_cgroup_ns(struct task_struct *task)
+{
+	return task->nsproxy->cgroup_ns != current->nsproxy->cgroup_ns;
+}
+
+static const struct {
+	const char *what;
+	bool (*test)(struct task_struct *task);
+	bool leader_only;
+} unsupported[] = {
+	{ "seccomp mode or filters that differ from the caller's", has_seccomp },
+	{ "syscall user dispatch", has_user_dispatch },
+	{ "active user probe", has_uprobe },
+	{ "NUMA memory policy", has_mempolicy },
+	{ "speculation control by prctl", has_speculation_control },
+	{ "PR_SET_IO_FLUSHER", has_io_flusher },
+	{ "I/O context shared by CLONE_IO", has_shared_io_context },
+	{ "io_uring", has_io_uring },
+	{ "System V semaphore undo list", sem_undo_pending },
+	{ "POSIX timers", has_posix_timers, true },
+	{ "ITIMER_REAL interval timer", has_itimer_real, true },
+	{ "ITIMER_VIRTUAL or ITIMER_PROF interval timer", has_itimer_cpu, true },
+	{ "other UTS namespace than the caller's", in_other_uts_ns },
+	{ "other IPC namespace than the caller's", in_other_ipc_ns },
+	{ "other mount namespace than the caller's", in_other_mnt_ns },
+	{ "other network namespace than the caller's", in_other_net_ns },
+	{ "other time namespace than the caller's", in_other_time_ns },
+	{ "other cgroup namespace than the caller's", in_other_cgroup_ns },
+};
+
+/**
+ * ckpt_task_refuse_unsupported - refuse what no part of the task state saves
+ * @ctx: the checkpoint
+ * @task: a frozen task
+ *
+ * Context: May sleep.
+ * Return: 0, or -EOPNOTSUPP with a reason in the log.
+ */
+int ckpt_task_refuse_unsupported(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(unsupported); i++) {
+		if (unsupported[i].leader_only && !thread_group_leader(task))
+			continue;
+		if (!unsupported[i].test(task))
+			continue;
+		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx),
+				  unsupported[i].what);
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of scheduling policy, priorities and CPU affinity.
+ */
+#include <linux/bitmap.h>
+#include <linux/cpumask.h>
+#include <linux/init.h>
+#include <linux/sched.h>
+#include <linux/sched/deadline.h>
+#include <linux/sched/prio.h>
+#include <linux/sched/rt.h>
+#include <linux/slab.h>
+#include <uapi/linux/sched/types.h>
+
+#include "parts.h"
+
+static bool policy_known(u32 policy)
+{
+	switch (policy) {
+	case SCHED_NORMAL:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return true;
+	}
+	return false;
+}
+
+static int sched_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	int err = 0;
+
+	if (!policy_known(task->policy))
+		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: scheduling policy %s", ckpt_whom(ctx),
+				  task->policy == SCHED_DEADLINE ? "SCHED_DEADLINE" :
+				  task->policy == SCHED_EXT ? "SCHED_EXT" : "unknown");
+#ifdef CONFIG_UCLAMP_TASK
+	if (!err && (task->uclamp_req[UCLAMP_MIN].user_defined ||
+		     task->uclamp_req[UCLAMP_MAX].user_defined))
+		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: utilization clamps", ckpt_whom(ctx));
+#endif
+#ifdef CONFIG_SCHED_CORE
+	if (!err && task->core_cookie)
+		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: core scheduling cookie",
+				  ckpt_whom(ctx));
+#endif
+	return err;
+}
+
+/* The mask that was asked for, as words; 0 if the task never asked. */
+static unsigned int affinity_get(struct task_struct *task, u64 *words)
+{
+	unsigned int nr = 0;
+
+#ifdef CONFIG_SMP
+	BUILD_BUG_ON(NR_CPUS > CKPT_MAX_CPU_WORDS * 64);
+	raw_spin_lock_irq(&task->pi_lock);
+	if (task->user_cpus_ptr) {
+		nr = DIV_ROUND_UP(nr_cpu_ids, 64);
+		bitmap_to_arr64(words, cpumask_bits(task->user_cpus_ptr), nr_cpu_ids);
+	}
+	raw_spin_unlock_irq(&task->pi_lock);
+#endif
+	return nr;
+}
+
+static int sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_sched rec = {
+		.policy = task->policy,
+		.nice = task_nice(task),
+		.rt_priority = task->rt_priority,
+		.flags = task->sched_reset_on_fork ? CKPT_SCHEDF_RESET_ON_FORK : 0,
+	};
+	u64 *words;
+	int err;
+
+	if (task->se.custom_slice) {
+		rec.flags |= CKPT_SCHEDF_SLICE;
+		rec.slice_ns = task->se.slice;
+	}
+	words = kcalloc(DIV_ROUND_UP(nr_cpu_ids, 64), sizeof(*words), GFP_KERNEL);
+	if (!words)
+		return -ENOMEM;
+	rec.nr_cpu_words = affinity_get(task, words);
+	err = ckpt_write2(ctx, CKPT_REC_TASK_SCHED, &rec, sizeof(rec), words,
+			  rec.nr_cpu_words * sizeof(*words));
+	kfree(words);
+	return err;
+}
+
+/* CPUs that this machine does not have are forgotten, as by sched_setaffinity(2). */
+static int affinity_restore(struct ckpt_ctx *ctx, const u64 *words, unsigned int nr)
+{
+#ifdef CONFIG_SMP
+	cpumask_var_t mask;
+	unsigned int bits;
+	int err;
+
+	if (!nr && !current->user_cpus_ptr)
+		return 0;
+	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	if (nr) {
+		bits = min(nr * 64, nr_cpu_ids);
+		bitmap_from_arr64(cpumask_bits(mask), words, bits);
+	} else {
+		/* The restarter's own affinity, which the task inherited. */
+		cpumask_copy(mask, cpu_possible_mask);
+	}
+	err = sched_setaffinity(0, mask);
+	if (err)
+		err = ckpt_err(ctx, err, "%s: cannot run on CPUs %*pbl", ckpt_whom(ctx),
+			       cpumask_pr_args(mask));
+	free_cpumask_var(mask);
+	return err;
+#else
+	return 0;
+#endif
+}
+
+static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched *rec)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = rec->policy,
+		.sched_nice = rec->nice,
+		.sched_priority = rec->rt_priority,
+		.sched_flags = rec->flags & CKPT_SCHEDF_RESET_ON_FORK ?
+			       SCHED_FLAG_RESET_ON_FORK : 0,
+		.sched_runtime = rec->flags & CKPT_SCHEDF_SLICE ? rec->slice_ns : 0,
+	};
+	int err;
+
+	/* Checks what sched_setattr(2) checks, with the restarter's rights. */
+	err = sched_setattr(current, &attr);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot set scheduling policy %u, nice %d",
+				ckpt_whom(ctx), rec->policy, rec->nice);
+	if (task_nice(current) == rec->nice)
+		return 0;
+
+	/* A realtime task has a nice value for the day it becomes an ordinary one. */
+	if (rec->nice < task_nice(current) && !can_nice(current, rec->nice))
+		return ckpt_err(ctx, -EPERM, "%s: cannot set nice %d", ckpt_whom(ctx),
+				rec->nice);
+	set_user_nice(current, rec->nice);
+	return 0;
+}
+
+static int sched_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_sched rec;
+	const void *tail;
+	int len, err;
+
+	len = ckpt_rec_head(in, &rec, sizeof(rec), &tail);
+	if (len < 0 || rec.pad || rec.nr_cpu_words > CKPT_MAX_CPU_WORDS ||
+	    len != rec.nr_cpu_words * sizeof(u64) || !policy_known(rec.policy) ||
+	    rec.nice < MIN_NICE || rec.nice > MAX_NICE ||
+	    rec.flags & ~(CKPT_SCHEDF_RESET_ON_FORK | CKPT_SCHEDF_SLICE))
+		return ckpt_err(ctx, -EINVAL, "%s: bad scheduling record", ckpt_whom(ctx));
+
+	err = affinity_restore(ctx, tail, rec.nr_cpu_words);
+	return err ?: policy_restore(ctx, &rec);
+}
+
+static const struct ckpt_task_ops sched_ops = {
+	.name = "scheduling",
+	.rec_type = CKPT_REC_TASK_SCHED,
+	.collect = sched_collect,
+	.checkpoint = sched_checkpoint,
+	.restore = sched_restore,
+};
+
+static int __init sched_ckpt_init(void)
+{
+	return ckpt_register_task_ops(&sched_ops);
+}
+device_initcall(sched_ckpt_init);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of signal handlers.
+ */
+#include <linux/init.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "parts.h"
+
+/* What sigaction(2) lets through, and what the kernel itself adds. */
+#define SIGHAND_FLAGS	((u64)(UAPI_SA_FLAGS | SA_IMMUTABLE | SA_IA32_ABI))
+
+static void sighand_grab(void *ptr)
+{
+	struct sighand_struct *sighand = ptr;
+
+	refcount_inc(&sighand->count);
+}
+
+static void sighand_drop(void *ptr)
+{
+	__cleanup_sighand(ptr);
+}
+
+static long sighand_users(void *ptr)
+{
+	struct sighand_struct *sighand = ptr;
+
+	return refcount_read(&sighand->count);
+}
+
+struct sighand_search {
+	struct sighand_struct *sighand;
+	struct ckpt_holder *holder;
+};
+
+static int sighand_is_holder(struct task_struct *task, void *arg)
+{
+	struct sighand_search *search = arg;
+
+	/* Compared, not followed. */
+	if (rcu_access_pointer(task->sighand) != search->sighand)
+		return 0;
+	ckpt_set_holder(search->holder, task);
+	strscpy(search->holder->how, "the same signal handlers");
+	return 1;
+}
+
+static int sighand_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
+{
+	struct sighand_search search = { ptr, holder };
+	int ret = ckpt_for_each_outsider(ctx, sighand_is_holder, &search);
+
+	return ret == 1 ? 0 : ret ?: -ENOENT;
+}
+
+static int sighand_checkpoint(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct sighand_struct *sighand = ptr;
+	struct ckpt_rec_sighand *rec;
+	struct sigaction *sa;
+	int i, err;
+
+	BUILD_BUG_ON(CKPT_NSIG != _NSIG);
+	rec = kzalloc(sizeof(*rec), GFP_KERNEL);
+	if (!rec)
+		return -ENOMEM;
+	spin_lock_irq(&sighand->siglock);
+	for (i = 0; i < _NSIG; i++) {
+		sa = &sighand->action[i].sa;
+		rec->action[i].handler = (unsigned long)sa->sa_handler;
+		rec->action[i].flags = sa->sa_flags;
+		rec->action[i].restorer = (unsigned long)sa->sa_restorer;
+		rec->action[i].mask = ckpt_sigset(&sa->sa_mask);
+	}
+	spin_unlock_irq(&sighand->siglock);
+	err = ckpt_write(ctx, CKPT_REC_SIGHAND, rec, sizeof(*rec));
+	kfree(rec);
+	return err;
+}
+
+/* KILL and STOP cannot be handled; KILL and STOP cannot be blocked. */
+static bool sigaction_valid(const struct ckpt_sigaction *act, int sig)
+{
+	if (act->flags & ~SIGHAND_FLAGS)
+		return false;
+	return !sig_kernel_only(sig) || !act->handler;
+}
+
+static void sighand_set(struct sighand_struct *sighand, const struct ckpt_rec_sighand *rec)
+{
+	struct sigaction *sa;
+	int i;
+
+	spin_lock_irq(&sighand->siglock);
+	for (i = 0; i < _NSIG; i++) {
+		sa = &sighand->action[i].sa;
+		sa->sa_handler = (__sighandler_t)rec->action[i].handler;
+		sa->sa_flags = rec->action[i].flags;
+		sa->sa_restorer = (__sigrestore_t)rec->action[i].restorer;
+		ckpt_sigset_to(&sa->sa_mask, rec->action[i].mask);
+		sigdelsetmask(&sa->sa_mask, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	}
+	spin_unlock_irq(&sighand->siglock);
+}
+
+static void *sighand_restore(struct ckpt_ctx *ctx)
+{
+	struct sighand_struct *sighand = current->sighand;
+	struct ckpt_rec_sighand *rec;
+	int i, err;
+
+	rec = kmalloc(sizeof(*rec), GFP_KERNEL);
+	if (!rec)
+		return ERR_PTR(-ENOMEM);
+	err = ckpt_read(ctx, CKPT_REC_SIGHAND, rec, sizeof(*rec));
+	if (err)
+		goto out;
+	for (i = 0; i < _NSIG; i++) {
+		if (!sigaction_valid(&rec->action[i], i + 1)) {
+			err = ckpt_err(ctx, -EINVAL, "%s: bad handler of signal %d",
+				       ckpt_whom(ctx), i + 1);
+			goto out;
+		}
+	}
+	sighand_set(sighand, rec);
+	refcount_inc(&sighand->count);
+out:
+	kfree(rec);
+	return err ? ERR_PTR(err) : sighand;
+}
+
+const struct ckpt_obj_ops ckpt_sighand_obj_ops = {
+	.obj_name = "sighand",
+	.obj_type = CKPT_OBJ_SIGHAND,
+	.stage = CKPT_STAGE_TASK,
+	.ref_grab = sighand_grab,
+	.ref_drop = sighand_drop,
+	.ref_users = sighand_users,
+	.find_holder = sighand_find_holder,
+	.checkpoint = sighand_checkpoint,
+	.restore = sighand_restore,
+};
+
+static int __init sighand_init(void)
+{
+	return ckpt_register_obj(&ckpt_sighand_obj_ops);
+}
+device_initcall(sighand_init);

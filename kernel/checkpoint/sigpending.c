@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of pending signals.
+ */
+#include <linux/init.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/signal.h>
+#include <linux/slab.h>
+
+#include "parts.h"
+
+/* A queue longer than this is not that of an ordinary program. */
+#define SIGPENDING_MAX	65536
+
+static bool is_timer_signal(struct sigqueue *q)
+{
+	return q->flags & SIGQUEUE_PREALLOC;
+}
+
+static int sigpending_check(struct ckpt_ctx *ctx, struct task_struct *task,
+			    struct sigpending *pending)
+{
+	struct sigqueue *q;
+	int sig = 0;
+
+	spin_lock_irq(&task->sighand->siglock);
+	list_for_each_entry(q, &pending->list, list)
+		if (is_timer_signal(q))
+			sig = q->info.si_signo;
+	spin_unlock_irq(&task->sighand->siglock);
+	if (sig)
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: pending signal %d of a POSIX timer",
+				   ckpt_whom(ctx), sig);
+	return 0;
+}
+
+static unsigned int sigpending_count(struct sigpending *pending)
+{
+	unsigned int nr = hweight64(pending->signal.sig[0]);
+	struct sigqueue *q;
+
+	list_for_each_entry(q, &pending->list, list)
+		nr++;
+	return nr;
+}
+
+static void sigpending_fill(struct ckpt_rec_sigpending *rec, const struct kernel_siginfo *info)
+{
+	BUILD_BUG_ON(sizeof(rec->info) != sizeof(*info));
+	rec->signo = info->si_signo;
+	memcpy(rec->info, info, sizeof(rec->info));
+}
+
+/* Queued signals in order, then those of which only the bit is known. */
+static unsigned int sigpending_snapshot(struct sigpending *pending,
+					struct ckpt_rec_sigpending *recs, unsigned int max)
+{
+	u64 bits = ckpt_sigset(&pending->signal);
+	struct sigqueue *q;
+	unsigned int nr = 0;
+	int i;
+
+	list_for_each_entry(q, &pending->list, list) {
+		if (nr == max)
+			return nr;
+		sigpending_fill(&recs[nr++], &q->info);
+		bits &= ~sigmask(q->info.si_signo);
+	}
+	for (i = 0; i < _NSIG && nr < max; i++) {
+		if (!(bits & BIT_ULL(i)))
+			continue;
+		recs[nr].signo = i + 1;
+		recs[nr++].flags = CKPT_SIGPENDINGF_NOINFO;
+	}
+	return nr;
+}
+
+static int sigpending_write(struct ckpt_ctx *ctx, struct task_struct *task,
+			    struct sigpending *pending, u16 rec_type)
+{
+	struct ckpt_rec_sigpending *recs;
+	unsigned int i, nr;
+	int err = 0;
+
+	spin_lock_irq(&task->sighand->siglock);
+	nr = sigpending_count(pending);
+	spin_unlock_irq(&task->sighand->siglock);
+	if (!nr)
+		return 0;
+	if (nr > SIGPENDING_MAX)
+		return ckpt_err(ctx, -EOPNOTSUPP, "%s: %u pending signals", ckpt_whom(ctx), nr);
+
+	recs = kvcalloc(nr, sizeof(*recs), GFP_KERNEL);
+	if (!recs)
+		return -ENOMEM;
+	spin_lock_irq(&task->sighand->siglock);
+	nr = sigpending_snapshot(pending, recs, nr);
+	spin_unlock_irq(&task->sighand->siglock);
+	for (i = 0; i < nr && !err; i++)
+		err = ckpt_write(ctx, rec_type, &recs[i], sizeof(recs[i]));
+	kvfree(recs);
+	return err;
+}
+
+static int sigpending_read(struct ckpt_ctx *ctx, const struct ckpt_rec *in, enum pid_type type)
+{
+	struct ckpt_rec_sigpending rec;
+	struct kernel_siginfo info;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (err)
+		return err;
+	memcpy(&info, rec.info, sizeof(info));
+	if (!valid_signal(rec.signo) || !rec.signo || rec.signo == SIGKILL ||
+	    rec.flags & ~CKPT_SIGPENDINGF_NOINFO ||
+	    (!(rec.flags & CKPT_SIGPENDINGF_NOINFO) &&
+	     (info.si_signo != rec.signo || info.si_code == SI_TIMER)))
+		return ckpt_err(ctx, -EINVAL, "%s: bad pending signal %u", ckpt_whom(ctx),
+				rec.signo);
+
+	/*
+	 * A task may send itself any siginfo. Blocked as they all are now, the
+	 * signals wait for the real mask.
+	 */
+	err = sigqueue_restore(rec.signo,
+			       rec.flags & CKPT_SIGPENDINGF_NOINFO ? NULL : &info, type);
+	if (err)
+		return ckpt_err(ctx, err, "%s: cannot queue signal %u", ckpt_whom(ctx),
+				rec.signo);
+	return 0;
+}
+
+static int shared_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return sigpending_check(ctx, task, &task->signal->shared_pending);
+}
+
+static int shared_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return sigpending_write(ctx, task, &task->signal->shared_pending,
+				CKPT_REC_TASK_SIGNAL);
+}
+
+static int shared_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	return sigpending_read(ctx, in, PIDTYPE_TGID);
+}
+
+static const struct ckpt_task_ops shared_ops = {
+	.name = "pending signals of the process",
+	.rec_type = CKPT_REC_TASK_SIGNAL,
+	.leader_only = true,
+	.collect = shared_collect,
+	.checkpoint = shared_checkpoint,
+	.restore = shared_restore,
+};
+
+static int private_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return sigpending_check(ctx, task, &task->pending);
+}
+
+static int private_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return sigpending_write(ctx, task, &task->pending, CKPT_REC_TASK_SIGPENDING);
+}
+
+static int private_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	return sigpending_read(ctx, in, PIDTYPE_PID);
+}
+
+static const struct ckpt_task_ops private_ops = {
+	.name = "pending signals",
+	.rec_type = CKPT_REC_TASK_SIGPENDING,
+	.collect = private_collect,
+	.checkpoint = private_checkpoint,
+	.restore = private_restore,
+};
+
+static int __init sigpending_init(void)
+{
+	return ckpt_register_task_ops(&shared_ops) ?: ckpt_register_task_ops(&private_ops);
+}
+device_initcall(sigpending_init);
