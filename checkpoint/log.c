@@ -307,7 +307,7 @@ int ckpt_refuse(struct ckpt_ctx *ctx, int err, const char *fmt, ...)
 	va_list args;
 
 	ckpt_log_where(ctx, &where);
-	where.fatal = !ckpt_dry_run(ctx);
+	where.fatal = ctx->restart || !ckpt_dry_run(ctx);
 	va_start(args, fmt);
 	ckpt_log_add(&ctx->log, CKPT_LOG_REFUSE, err, &where, fmt, args);
 	va_end(args);
