@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the commands of ckpt(1) share.
+ */
+#ifndef _CKPT_TOOL_CKPT_H
+#define _CKPT_TOOL_CKPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "libckpt.h"
+
+/* Exit statuses; that of a restarted root is passed on as it is. */
+#define EXIT_USAGE		2
+#define EXIT_NOT_RESTARTED	125
+
+int cmd_checkpoint(int argc, char **argv);
+int cmd_restart(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+
+/* ckpt.c */
+/* Prints "ckpt: " and one line on stderr. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Complains about the command line and exits. */
+void usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Prints the help of the command and exits. */
+void usage_help(void) __attribute__((noreturn));
+void *must(void *ptr);
+/* Opens an image for reading; "-" is stdin. Complains and returns -1. */
+int open_image(const char *path);
+
+/* report.c */
+void report_failure(const char *what, int error, const struct ckpt_log *log);
+void report_warnings(const struct ckpt_log *log);
+void print_entry(FILE *to, const struct ckpt_log_entry *entry);
+/* Opened before a call, so that a bad name is known in time; NULL path: none. */
+int report_log_open(const char *path);
+int report_log_write(int fd, const char *path, const struct ckpt_log *log);
+
+/* progress.c */
+/* Shows how far @fd has come on a terminal, until progress_stop(). */
+void progress_start(const char *what, int fd, bool reading);
+void progress_stop(void);
+
+/* interrupt.c */
+/* Signals that ask us to end interrupt the system call instead of killing us. */
+void interrupt_catch(void);
+/* The bits (1 << signal) of those that came, which are forgotten. */
+uint64_t interrupt_take(void);
+/* The signals that interrupt_catch() catches. */
+const int *interrupt_signals(void);
+/* Dies of one of @signals. */
+void interrupt_die(uint64_t signals);
+
+/* wait.c */
+/* Waits for a restarted root as a shell does; an exit status. */
+int wait_for_root(pid_t root, bool shell_job);
+
+#endif

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ckpt checkpoint, ckpt check
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/checkpoint.h>
+
+#include "ckpt.h"
+
+struct job {
+	pid_t pid;
+	uint64_t flags;
+	const char *output;
+	const char *log_path;
+	int log_fd;
+	char **keys;
+	unsigned int nr_keys;
+	struct ckpt_externals *externals;
+	struct ckpt_log *log;
+};
+
+static const struct option checkpoint_options[] = {
+	{ "container", no_argument, NULL, 'c' },
+	{ "external", required_argument, NULL, 'e' },
+	{ "shell-job", no_argument, NULL, 'j' },
+	{ "log", required_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "kill", no_argument, NULL, 'k' },
+	{ "leave-stopped", no_argument, NULL, 's' },
+	{ "output", required_argument, NULL, 'o' },
+	{ }
+};
+
+static const struct option check_options[] = {
+	{ "container", no_argument, NULL, 'c' },
+	{ "external", required_argument, NULL, 'e' },
+	{ "shell-job", no_argument, NULL, 'j' },
+	{ "log", required_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
+
+static void parse_option(struct job *job, int opt)
+{
+	switch (opt) {
+	case 'c':
+		job->flags &= ~CHECKPOINT_SUBTREE;
+		break;
+	case 'e':
+		job->keys[job->nr_keys++] = optarg;
+		break;
+	case 'j':
+		job->flags |= CHECKPOINT_SHELL_JOB;
+		break;
+	case 'k':
+		job->flags |= CHECKPOINT_KILL;
+		break;
+	case 's':
+		job->flags |= CHECKPOINT_STOP;
+		break;
+	case 'l':
+		job->log_path = optarg;
+		break;
+	case 'o':
+		job->output = optarg;
+		break;
+	case 'h':
+		usage_help();
+	default:
+		exit(EXIT_USAGE);
+	}
+}
+
+static pid_t parse_pid(const char *text)
+{
+	char *end;
+	long pid;
+
+	errno = 0;
+	pid = strtol(text, &end, 10);
+	if (errno || *end || end == text || pid < 1 || pid > INT_MAX)
+		usage_error("'%s' is not a pid", text);
+	return pid;
+}
+
+static void parse(struct job *job, int argc, char **argv, const char *letters,
+		  const struct option *options)
+{
+	int opt;
+
+	*job = (struct job) {
+		.flags = CHECKPOINT_SUBTREE,
+		.output = "-",
+		.log_fd = -1,
+		.keys = must(calloc(argc, sizeof(char *))),
+		.externals = must(ckpt_externals_new()),
+		.log = must(ckpt_log_new()),
+	};
+	while ((opt = getopt_long(argc, argv, letters, options, NULL)) != -1)
+		parse_option(job, opt);
+	if (argc - optind != 1)
+		usage_error("exactly one PID is needed");
+	job->pid = parse_pid(argv[optind]);
+	if ((job->flags & CHECKPOINT_KILL) && (job->flags & CHECKPOINT_STOP))
+		usage_error("--kill and --leave-stopped exclude each other");
+}
+
+static void release(struct job *job)
+{
+	free(job->keys);
+	ckpt_externals_free(job->externals);
+	ckpt_log_free(job->log);
+	if (job->log_fd >= 0)
+		close(job->log_fd);
+}
+
+static const char *external_error(int error)
+{
+	switch (error) {
+	case -EINVAL:
+		return "not of the form fd:N or fd:PID:N";
+	case -EBADF:
+		return "the process has no such descriptor";
+	default:
+		return strerror(-error);
+	}
+}
+
+static int find_externals(struct job *job)
+{
+	int ret;
+
+	for (unsigned int i = 0; i < job->nr_keys; i++) {
+		ret = ckpt_externals_add_key(job->externals, job->keys[i], job->pid);
+		if (ret) {
+			complain("external %s: %s", job->keys[i], external_error(ret));
+			return ret;
+		}
+	}
+	if (!(job->flags & CHECKPOINT_SHELL_JOB))
+		return 0;
+	ret = ckpt_externals_add_job(job->externals, job->pid);
+	if (ret)
+		complain("stdio of pid %d: %s", job->pid, strerror(-ret));
+	return ret;
+}
+
+static int prepare(struct job *job)
+{
+	if (job->log_path) {
+		job->log_fd = report_log_open(job->log_path);
+		if (job->log_fd < 0) {
+			complain("%s: %s", job->log_path, strerror(errno));
+			return -1;
+		}
+	}
+	return find_externals(job);
+}
+
+static int write_image(struct job *job, int fd)
+{
+	char what[64];
+	int ret;
+
+	snprintf(what, sizeof(what), "checkpointing %d", job->pid);
+	interrupt_catch();
+	progress_start(what, fd, false);
+	ret = ckpt_checkpoint(job->pid, job->flags, fd, job->externals, job->log);
+	progress_stop();
+	if (ret >= 0)
+		return ret;
+	snprintf(what, sizeof(what), "cannot checkpoint %d", job->pid);
+	report_failure(what, ret, job->log);
+	return ret;
+}
+
+static int checkpoint_to_stdout(struct job *job)
+{
+	if (isatty(STDOUT_FILENO)) {
+		complain("refusing to write an image to a terminal: use -o or a pipe");
+		return -1;
+	}
+	return write_image(job, STDOUT_FILENO);
+}
+
+static int checkpoint_to_file(struct job *job)
+{
+	bool keep = job->flags & CHECKPOINT_KILL;
+	struct ckpt_output *out;
+	char *name;
+	int id, ret;
+
+	ret = ckpt_output_open(job->output, &out);
+	if (ret) {
+		complain("%s: %s", job->output, strerror(-ret));
+		return ret;
+	}
+	if (isatty(ckpt_output_fd(out))) {
+		complain("refusing to write an image to a terminal");
+		ckpt_output_discard(out);
+		return -1;
+	}
+	id = write_image(job, ckpt_output_fd(out));
+	/* 0: we were in the tree ourselves, and this is the restarted one */
+	if (id <= 0) {
+		if (id < 0)
+			ckpt_output_discard(out);
+		return id;
+	}
+	name = must(strdup(ckpt_output_name(out)));
+	ret = ckpt_output_commit(out, keep);
+	if (ret)
+		complain("%s: %s%s%s", job->output, strerror(-ret),
+			 keep ? "; the image is in " : "", keep ? name : "");
+	free(name);
+	return ret ? ret : id;
+}
+
+int cmd_checkpoint(int argc, char **argv)
+{
+	struct job job;
+	int ret;
+
+	parse(&job, argc, argv, "ce:jl:hkso:", checkpoint_options);
+	ret = prepare(&job);
+	if (!ret) {
+		if (!strcmp(job.output, "-"))
+			ret = checkpoint_to_stdout(&job);
+		else
+			ret = checkpoint_to_file(&job);
+		if (report_log_write(job.log_fd, job.log_path, job.log))
+			ret = -1;
+	}
+	if (ret >= 0)
+		report_warnings(job.log);
+	else
+		interrupt_die(interrupt_take());
+	release(&job);
+	return ret < 0;
+}
+
+static unsigned int print_reasons(const struct job *job)
+{
+	const struct ckpt_log_entry *entry;
+	unsigned int nr = 0;
+
+	for (size_t i = 0; (entry = ckpt_log_get(job->log, i)); i++) {
+		if (entry->level == CKPT_LOG_INFO)
+			continue;
+		if (entry->level == CKPT_LOG_WARNING)
+			fputs("warning: ", stdout);
+		print_entry(stdout, entry);
+		if (entry->error)
+			printf(" (%s)", ckpt_strerror(entry->error));
+		putchar('\n');
+		nr += entry->level == CKPT_LOG_ERROR;
+	}
+	return nr;
+}
+
+static int check(struct job *job)
+{
+	unsigned int nr;
+	char what[64];
+	int ret;
+
+	ret = ckpt_checkpoint(job->pid, job->flags | CHECKPOINT_DRY_RUN, -1,
+			      job->externals, job->log);
+	nr = print_reasons(job);
+	if (ret >= 0 && !nr) {
+		printf("pid %d can be checkpointed\n", job->pid);
+		return 0;
+	}
+	if (!nr) {
+		snprintf(what, sizeof(what), "cannot check %d", job->pid);
+		report_failure(what, ret, job->log);
+	} else {
+		printf("pid %d cannot be checkpointed: %u reason%s\n", job->pid, nr,
+		       nr == 1 ? "" : "s");
+	}
+	return -1;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct job job;
+	int ret;
+
+	parse(&job, argc, argv, "ce:jl:h", check_options);
+	ret = prepare(&job);
+	if (!ret) {
+		ret = check(&job);
+		if (report_log_write(job.log_fd, job.log_path, job.log))
+			ret = -1;
+	}
+	release(&job);
+	return ret < 0;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ckpt restart
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/checkpoint.h>
+
+#include "ckpt.h"
+
+struct job {
+	uint64_t flags;
+	bool detach;
+	const char *input;
+	int image_fd;
+	const char *pidfile;
+	int pidfile_fd;
+	const char *log_path;
+	int log_fd;
+	char **values;
+	unsigned int nr_values;
+	struct ckpt_externals *externals;
+	struct ckpt_log *log;
+};
+
+static const struct option options[] = {
+	{ "detach", no_argument, NULL, 'd' },
+	{ "pidfile", required_argument, NULL, 'p' },
+	{ "external", required_argument, NULL, 'e' },
+	{ "shell-job", no_argument, NULL, 'j' },
+	{ "stopped", no_argument, NULL, 's' },
+	{ "input", required_argument, NULL, 'i' },
+	{ "log", required_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },
+	{ }
+};
+
+static void parse_option(struct job *job, int opt)
+{
+	switch (opt) {
+	case 'd':
+		job->detach = true;
+		break;
+	case 'p':
+		job->pidfile = optarg;
+		break;
+	case 'e':
+		job->values[job->nr_values++] = optarg;
+		break;
+	case 'j':
+		job->flags |= RESTART_SHELL_JOB;
+		break;
+	case 's':
+		job->flags |= RESTART_STOPPED;
+		break;
+	case 'i':
+		job->input = optarg;
+		break;
+	case 'l':
+		job->log_path = optarg;
+		break;
+	case 'h':
+		usage_help();
+	default:
+		exit(EXIT_USAGE);
+	}
+}
+
+static void parse(struct job *job, int argc, char **argv)
+{
+	int opt;
+
+	*job = (struct job) {
+		.input = "-",
+		.image_fd = -1,
+		.pidfile_fd = -1,
+		.log_fd = -1,
+		.values = must(calloc(argc, sizeof(char *))),
+		.externals = must(ckpt_externals_new()),
+		.log = must(ckpt_log_new()),
+	};
+	while ((opt = getopt_long(argc, argv, "dp:e:jsi:l:h", options, NULL)) != -1)
+		parse_option(job, opt);
+	if (optind != argc)
+		usage_error("unexpected argument '%s'", argv[optind]);
+}
+
+static void release(struct job *job)
+{
+	free(job->values);
+	ckpt_externals_free(job->externals);
+	ckpt_log_free(job->log);
+	if (job->pidfile_fd >= 0)
+		close(job->pidfile_fd);
+	if (job->log_fd >= 0)
+		close(job->log_fd);
+	if (job->image_fd > STDERR_FILENO)
+		close(job->image_fd);
+}
+
+static int open_to_write(const char *path, int *fd)
+{
+	if (!path)
+		return 0;
+	*fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (*fd < 0)
+		complain("%s: %s", path, strerror(errno));
+	return *fd < 0 ? -1 : 0;
+}
+
+static int open_externals(struct job *job)
+{
+	int ret;
+
+	for (unsigned int i = 0; i < job->nr_values; i++) {
+		ret = ckpt_externals_add_value(job->externals, job->values[i]);
+		if (ret) {
+			complain("external %s: %s", job->values[i], ret == -EINVAL ?
+				 "not of the form KEY=PATH, KEY=fd:N or KEY=inherit" :
+				 strerror(-ret));
+			return ret;
+		}
+	}
+	if (!(job->flags & RESTART_SHELL_JOB))
+		return 0;
+	ret = ckpt_externals_add_stdio(job->externals, job->image_fd);
+	if (ret)
+		complain("stdio: %s", strerror(-ret));
+	return ret;
+}
+
+/* All that can be wrong here is found before processes exist. */
+static int prepare(struct job *job)
+{
+	job->image_fd = open_image(job->input);
+	if (job->image_fd < 0)
+		return -1;
+	if (open_to_write(job->pidfile, &job->pidfile_fd) ||
+	    open_to_write(job->log_path, &job->log_fd))
+		return -1;
+	return open_externals(job);
+}
+
+static pid_t restart(struct job *job)
+{
+	pid_t root;
+
+	interrupt_catch();
+	progress_start("restarting", job->image_fd, true);
+	root = ckpt_restart(job->flags, job->image_fd, job->externals, job->log);
+	progress_stop();
+	if (root < 0)
+		report_failure("cannot restart", root, job->log);
+	return root;
+}
+
+static void write_pidfile(struct job *job, pid_t root)
+{
+	if (job->pidfile && (dprintf(job->pidfile_fd, "%d\n", root) < 0 ||
+			     close(job->pidfile_fd)))
+		complain("%s: %s (the root is pid %d)", job->pidfile, strerror(errno), root);
+	job->pidfile_fd = -1;
+}
+
+int cmd_restart(int argc, char **argv)
+{
+	struct job job;
+	bool shell_job;
+	pid_t root;
+
+	parse(&job, argc, argv);
+	root = prepare(&job) ? -1 : restart(&job);
+	report_log_write(job.log_fd, job.log_path, job.log);
+	if (root < 0) {
+		if (job.pidfile_fd >= 0)
+			unlink(job.pidfile);
+		interrupt_die(interrupt_take());
+		release(&job);
+		return EXIT_NOT_RESTARTED;
+	}
+	report_warnings(job.log);
+	write_pidfile(&job, root);
+	shell_job = job.flags & RESTART_SHELL_JOB;
+	/* the ends of pipes are the program's alone while we wait */
+	release(&job);
+	return job.detach ? 0 : wait_for_root(root, shell_job);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What an image holds, in memory, for people and programs to look at.
+ */
+#ifndef _CKPT_TOOL_INFO_H
+#define _CKPT_TOOL_INFO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/checkpoint_image.h>
+
+struct ckpt_image_record;
+
+/**
+ * struct info_fd - one descriptor of a table
+ * @fd: its number
+ * @file: objref of the open file
+ * @cloexec: close-on-exec
+ */
+struct info_fd {
+	__u32 fd;
+	__u32 file;
+	bool cloexec;
+};
+
+/**
+ * struct info_object - one shared object
+ * @objref: its number
+ * @type: CKPT_OBJ_*
+ * @owner: index of the task that it belongs to, or CKPT_TASK_NONE
+ * @data_len: bytes of page contents stored
+ * @cow_len: bytes of pages that are stored with another mm
+ * @kind: file: CKPT_REC_FILE_*
+ * @text: file: path or external key; mm: nothing; shmem: name; fs: directory
+ * @text2: fs: root directory
+ * @file: file: flags, mode, position
+ * @ref: file: objref of the pipe or shmem; mm: that of the executable
+ * @ino: file: inode number
+ * @size: file: size of the file; shmem: bytes; mm: bytes mapped; eventfd: its
+ *	counter; pipe: bytes waiting
+ * @nr: mm: mappings; pipe: room in bytes; fs: umask
+ * @nr_locks: file or fd table: locks
+ * @fds: fd table: the descriptors
+ * @nr_fds: their number
+ */
+struct info_object {
+	__u32 objref;
+	__u32 type;
+	__u32 owner;
+	__u64 data_len;
+	__u64 cow_len;
+	__u32 kind;
+	char *text;
+	char *text2;
+	struct ckpt_rec_file file;
+	__u32 ref;
+	__u64 ino;
+	__u64 size;
+	__u32 nr;
+	__u32 nr_locks;
+	struct info_fd *fds;
+	size_t nr_fds;
+};
+
+/**
+ * struct info_task - one task
+ * @tree: as in the image
+ * @mm: objref, 0 if none
+ * @files: objref of the fd table
+ * @fs: objref
+ * @uid: effective user id
+ * @gid: effective group id
+ * @stopped: by a signal
+ * @nr_signals: pending
+ * @nr_threads: of a leader, itself included
+ */
+struct info_task {
+	struct ckpt_rec_tree_task tree;
+	__u32 mm;
+	__u32 files;
+	__u32 fs;
+	__u32 uid;
+	__u32 gid;
+	bool stopped;
+	__u32 nr_signals;
+	__u32 nr_threads;
+};
+
+struct info {
+	struct ckpt_rec_header header;
+	struct ckpt_rec_arch arch;
+	struct info_task *tasks;
+	size_t nr_tasks;
+	struct info_object *objects;	/* by objref, once all is read */
+	size_t nr_objects;
+	struct info_object *object;	/* being read */
+	struct info_task *task;		/* being read */
+	__u64 data_len;
+	__u64 cow_len;
+	__u64 size;			/* of the image */
+};
+
+/* 0, or a negative errno: memory, or a record that is too short. */
+int info_add(struct info *info, const struct ckpt_image_record *record);
+void info_complete(struct info *info);
+void info_free(struct info *info);
+
+const struct info_object *info_find(const struct info *info, __u32 objref);
+/* The object if it is of that type, else NULL. */
+const struct info_object *info_get(const struct info *info, __u32 objref, __u32 type);
+bool info_is_process(const struct info_task *task);
+const char *info_file_kind(const struct info_object *file);
+/* "O_RDWR|O_APPEND" ... of an open file, without the access mode */
+void info_file_flags(const struct info_object *file, char *buf, size_t len);
+const char *info_file_access(const struct info_object *file);
+
+/* info_text.c, info_json.c; @path is the name of the image */
+void info_print_text(const struct info *info, const char *path);
+int info_print_json(const struct info *info);
+
+#endif

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ckpt info --json. ckpt(1) describes the members.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "ckpt.h"
+#include "info.h"
+
+/* JSON is Unicode; bytes of a name that are not become \xNN. */
+static json_t *text(const char *bytes)
+{
+	json_t *json;
+	char *copy, *to;
+
+	if (!bytes)
+		return json_null();
+	json = json_string(bytes);
+	if (json)
+		return json;
+	copy = to = must(malloc(4 * strlen(bytes) + 1));
+	for (; *bytes; bytes++) {
+		unsigned char c = *bytes;
+
+		to += sprintf(to, c < 0x80 ? "%c" : "\\x%02x", c);
+	}
+	*to = '\0';
+	json = json_string(copy);
+	free(copy);
+	return json;
+}
+
+static json_t *build_id(const struct info *info)
+{
+	char hex[2 * CKPT_BUILD_ID_LEN + 1];
+
+	for (int i = 0; i < CKPT_BUILD_ID_LEN; i++)
+		sprintf(hex + 2 * i, "%02x", info->arch.vdso_build_id[i]);
+	return json_string(hex);
+}
+
+static json_t *image(const struct info *info)
+{
+	const struct ckpt_rec_header *h = &info->header;
+
+	return json_pack("{s:I, s:i, s:o, s:I, s:I, s:b, s:b, s:b, s:I, s:o, s:I, s:I}",
+			 "size", (json_int_t)info->size,
+			 "version", (int)h->version,
+			 "kernel", text(h->release),
+			 "time_ns", (json_int_t)h->time_ns,
+			 "checkpoint_id", (json_int_t)h->id,
+			 "container", !(h->flags & CKPT_IMAGE_SUBTREE),
+			 "self", !!(h->flags & CKPT_IMAGE_SELF),
+			 "shell_job", !!(h->flags & CKPT_IMAGE_SHELL_JOB),
+			 "xfeatures", (json_int_t)info->arch.xfeatures,
+			 "vdso_build_id", build_id(info),
+			 "stored_bytes", (json_int_t)info->data_len,
+			 "cow_bytes", (json_int_t)info->cow_len);
+}
+
+static const char *state(const struct info_task *task)
+{
+	if (task->tree.flags & CKPT_TASKF_ZOMBIE)
+		return "zombie";
+	return task->stopped ? "stopped" : "running";
+}
+
+static json_t *reference(__u32 objref)
+{
+	return objref ? json_integer(objref) : json_null();
+}
+
+static json_t *parent(const struct info *info, const struct info_task *task)
+{
+	if (task->tree.parent >= info->nr_tasks)
+		return json_null();
+	return json_integer(info->tasks[task->tree.parent].tree.pid);
+}
+
+static json_t *one_task(const struct info *info, const struct info_task *task)
+{
+	json_t *json;
+
+	json = json_pack("{s:i, s:i, s:o, s:i, s:i, s:o, s:s, s:b, s:I, s:I, s:i, s:o, s:o, s:o}",
+			 "pid", task->tree.pid,
+			 "tgid", task->tree.tgid,
+			 "parent", parent(info, task),
+			 "pgid", task->tree.pgid,
+			 "sid", task->tree.sid,
+			 "comm", text(task->tree.comm),
+			 "state", state(task),
+			 "thread", !info_is_process(task),
+			 "uid", (json_int_t)task->uid,
+			 "gid", (json_int_t)task->gid,
+			 "pending_signals", (int)task->nr_signals,
+			 "mm", reference(task->mm),
+			 "files", reference(task->files),
+			 "fs", reference(task->fs));
+	if (task->tree.flags & CKPT_TASKF_ZOMBIE)
+		json_object_set_new(json, "wait_status", json_integer(task->tree.exit_code));
+	return json;
+}
+
+static json_t *tasks(const struct info *info)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < info->nr_tasks; i++)
+		json_array_append_new(json, one_task(info, &info->tasks[i]));
+	return json;
+}
+
+static json_t *file(const struct info_object *file)
+{
+	char flags[128];
+	json_t *json;
+
+	info_file_flags(file, flags, sizeof(flags));
+	json = json_pack("{s:s, s:s, s:s, s:I, s:i}",
+			 "kind", info_file_kind(file),
+			 "access", info_file_access(file),
+			 "flags", flags,
+			 "position", (json_int_t)file->file.f_pos,
+			 "locks", (int)file->nr_locks);
+	switch (file->kind) {
+	case CKPT_REC_FILE_PATH:
+		json_object_set_new(json, "path", text(file->text));
+		json_object_set_new(json, "inode", json_integer(file->ino));
+		json_object_set_new(json, "size", json_integer(file->size));
+		break;
+	case CKPT_REC_FILE_PIPE:
+		json_object_set_new(json, "pipe", json_integer(file->ref));
+		break;
+	case CKPT_REC_FILE_EXTERNAL:
+		json_object_set_new(json, "key", text(file->text));
+		break;
+	case CKPT_REC_FILE_SHMEM:
+		json_object_set_new(json, "shmem", json_integer(file->ref));
+		break;
+	case CKPT_REC_FILE_EVENTFD:
+		json_object_set_new(json, "count", json_integer(file->size));
+		break;
+	default:
+		json_object_set_new(json, "record_type", json_integer(file->kind));
+	}
+	return json;
+}
+
+static json_t *fd_table(const struct info_object *table)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < table->nr_fds; i++) {
+		const struct info_fd *fd = &table->fds[i];
+
+		json_array_append_new(json, json_pack("{s:I, s:I, s:b}",
+						      "fd", (json_int_t)fd->fd,
+						      "file", (json_int_t)fd->file,
+						      "cloexec", fd->cloexec));
+	}
+	return json_pack("{s:o}", "fds", json);
+}
+
+static json_t *memory(const struct info_object *mm)
+{
+	return json_pack("{s:i, s:I, s:I, s:I, s:o}",
+			 "mappings", (int)mm->nr,
+			 "mapped_bytes", (json_int_t)mm->size,
+			 "stored_bytes", (json_int_t)mm->data_len,
+			 "cow_bytes", (json_int_t)mm->cow_len,
+			 "exe", reference(mm->ref));
+}
+
+/* The type as text, and the members that are particular to it. */
+static json_t *object(const struct info_object *object)
+{
+	switch (object->type) {
+	case CKPT_OBJ_PIPE:
+		return json_pack("{s:s, s:I, s:I, s:o}", "type", "pipe",
+				 "waiting_bytes", (json_int_t)object->size,
+				 "capacity", (json_int_t)object->nr,
+				 "path", object->text && *object->text ?
+				 text(object->text) : json_null());
+	case CKPT_OBJ_SHMEM:
+		return json_pack("{s:s, s:o, s:I, s:I}", "type", "shmem",
+				 "name", text(object->text),
+				 "size", (json_int_t)object->size,
+				 "stored_bytes", (json_int_t)object->data_len);
+	case CKPT_OBJ_FILE:
+		return json_pack("{s:s, s:o}", "type", "file", "file", file(object));
+	case CKPT_OBJ_MM:
+		return json_pack("{s:s, s:o}", "type", "mm", "memory", memory(object));
+	case CKPT_OBJ_FS:
+		return json_pack("{s:s, s:o, s:o, s:i}", "type", "fs",
+				 "cwd", text(object->text), "root", text(object->text2),
+				 "umask", (int)object->nr);
+	case CKPT_OBJ_FILES:
+		return json_pack("{s:s, s:o}", "type", "files", "table", fd_table(object));
+	case CKPT_OBJ_SIGHAND:
+		return json_pack("{s:s}", "type", "sighand");
+	default:
+		return json_pack("{s:s, s:I}", "type", "other",
+				 "object_type", (json_int_t)object->type);
+	}
+}
+
+static json_t *objects(const struct info *info)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < info->nr_objects; i++) {
+		json_t *one = object(&info->objects[i]);
+
+		json_object_set_new(one, "objref", json_integer(info->objects[i].objref));
+		json_array_append_new(json, one);
+	}
+	return json;
+}
+
+static json_t *externals(const struct info *info)
+{
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < info->nr_objects; i++) {
+		const struct info_object *one = &info->objects[i];
+
+		if (one->type == CKPT_OBJ_FILE && one->kind == CKPT_REC_FILE_EXTERNAL)
+			json_array_append_new(json, text(one->text));
+	}
+	return json;
+}
+
+int info_print_json(const struct info *info)
+{
+	json_t *json = json_pack("{s:o, s:o, s:o, s:o}", "image", image(info),
+				 "tasks", tasks(info), "objects", objects(info),
+				 "externals", externals(info));
+	int ret = -ENOMEM;
+
+	if (json)
+		ret = json_dumpf(json, stdout, JSON_INDENT(2)) ? -EIO : 0;
+	if (ret)
+		complain("cannot write JSON: %s", strerror(-ret));
+	else
+		putchar('\n');
+	json_decref(json);
+	return ret;
+}

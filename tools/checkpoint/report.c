@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the user gets to read of the kernel's log.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ckpt.h"
+
+#define WARNINGS_SHOWN	5
+
+void print_entry(FILE *to, const struct ckpt_log_entry *entry)
+{
+	if (entry->pid)
+		fprintf(to, "pid %d: ", entry->pid);
+	if (strcmp(entry->object, "-"))
+		fprintf(to, "%s: ", entry->object);
+	fputs(entry->message, to);
+}
+
+void report_failure(const char *what, int error, const struct ckpt_log *log)
+{
+	const struct ckpt_log_entry *entry = ckpt_log_error(log);
+
+	fprintf(stderr, "ckpt: %s: ", what);
+	if (entry)
+		print_entry(stderr, entry);
+	fprintf(stderr, entry ? " (%s)\n" : "%s\n", ckpt_strerror(error));
+}
+
+void report_warnings(const struct ckpt_log *log)
+{
+	const struct ckpt_log_entry *entry;
+	unsigned int nr = 0;
+
+	for (size_t i = 0; (entry = ckpt_log_get(log, i)); i++) {
+		if (entry->level != CKPT_LOG_WARNING || nr++ >= WARNINGS_SHOWN)
+			continue;
+		fputs("ckpt: warning: ", stderr);
+		print_entry(stderr, entry);
+		fputc('\n', stderr);
+	}
+	if (nr > WARNINGS_SHOWN)
+		complain("warning: %u more, see --log", nr - WARNINGS_SHOWN);
+}
+
+int report_log_open(const char *path)
+{
+	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+}
+
+int report_log_write(int fd, const char *path, const struct ckpt_log *log)
+{
+	const char *text;
+	size_t len;
+
+	if (fd < 0)
+		return 0;
+	text = ckpt_log_text(log, &len);
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0) {
+			complain("%s: %s", path, strerror(errno));
+			return -1;
+		}
+		text += n;
+		len -= n;
+	}
+	return 0;
+}
