@@ -56,8 +56,6 @@ static const struct command {
 	  "Check that an image is complete and undamaged.\n" },
 };
 
-#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
 static const struct command *current;
 
 void complain(const char *fmt, ...)
@@ -114,10 +112,10 @@ int open_image(const char *path)
 	return fd;
 }
 
-static int help(FILE *to, int status)
+static int print_help(FILE *to, int status)
 {
 	fputs("Usage: ckpt COMMAND [OPTION]...\nCommands:\n", to);
-	for (unsigned int i = 0; i < NR_COMMANDS; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  %-12s%.*s\n", commands[i].name,
 			(int)strcspn(commands[i].help, "\n"), commands[i].help);
 	fputs("`ckpt COMMAND --help` lists the options, ckpt(1) explains them.\n", to);
@@ -131,10 +129,10 @@ int main(int argc, char **argv)
 	/* or a restarted child would be reaped before we wait for it */
 	signal(SIGCHLD, SIG_DFL);
 	if (argc < 2)
-		return help(stderr, EXIT_USAGE);
+		return print_help(stderr, EXIT_USAGE);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
-		return help(stdout, 0);
-	for (unsigned int i = 0; i < NR_COMMANDS; i++) {
+		return print_help(stdout, 0);
+	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;
 		current = &commands[i];

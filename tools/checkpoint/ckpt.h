@@ -12,6 +12,8 @@
 
 #include "libckpt.h"
 
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
 /* Exit statuses; that of a restarted root is passed on as it is. */
 #define EXIT_USAGE		2
 #define EXIT_NOT_RESTARTED	125
@@ -24,11 +26,11 @@ int cmd_verify(int argc, char **argv);
 
 /* ckpt.c */
 /* Prints "ckpt: " and one line on stderr. */
-void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+[[gnu::format(printf, 1, 2)]] void complain(const char *fmt, ...);
 /* Complains about the command line and exits. */
-void usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+[[gnu::format(printf, 1, 2)]] _Noreturn void usage_error(const char *fmt, ...);
 /* Prints the help of the command and exits. */
-void usage_help(void) __attribute__((noreturn));
+_Noreturn void usage_help(void);
 void *must(void *ptr);
 /* Opens an image for reading; "-" is stdin. Complains and returns -1. */
 int open_image(const char *path);

@@ -265,7 +265,7 @@ static unsigned int print_reasons(const struct job *job)
 	return nr;
 }
 
-static int check(struct job *job)
+static int run_check(struct job *job)
 {
 	unsigned int nr;
 	char what[64];
@@ -296,7 +296,7 @@ int cmd_check(int argc, char **argv)
 	parse(&job, argc, argv, "ce:jl:h", check_options);
 	ret = prepare(&job);
 	if (!ret) {
-		ret = check(&job);
+		ret = run_check(&job);
 		if (report_log_write(job.log_fd, job.log_path, job.log))
 			ret = -1;
 	}

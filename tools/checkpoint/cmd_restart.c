@@ -147,7 +147,7 @@ static int prepare(struct job *job)
 	return open_externals(job);
 }
 
-static pid_t restart(struct job *job)
+static pid_t run_restart(struct job *job)
 {
 	pid_t root;
 
@@ -175,7 +175,7 @@ int cmd_restart(int argc, char **argv)
 	pid_t root;
 
 	parse(&job, argc, argv);
-	root = prepare(&job) ? -1 : restart(&job);
+	root = prepare(&job) ? -1 : run_restart(&job);
 	report_log_write(job.log_fd, job.log_path, job.log);
 	if (root < 0) {
 		if (job.pidfile_fd >= 0)

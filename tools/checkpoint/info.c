@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ckpt.h"
 #include "info.h"
-#include "libckpt.h"
 
 #define KERNEL_O_LARGEFILE	0100000	/* 0 for 64-bit programs */
 
@@ -348,7 +348,7 @@ int info_add(struct info *info, const struct ckpt_image_record *record)
 	    record->type != CKPT_REC_OBJ && record->type != CKPT_REC_FILE)
 		info->object->kind = record->type;
 
-	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++) {
 		if (records[i].type != record->type)
 			continue;
 		if ((records[i].place == OBJECT && !info->object) ||
@@ -477,7 +477,7 @@ void info_file_flags(const struct info_object *file, char *buf, size_t len)
 	size_t used = 0;
 
 	*buf = '\0';
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && used < len; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names) && used < len; i++) {
 		if ((flags & names[i].flag) != names[i].flag)
 			continue;
 		used += snprintf(buf + used, len - used, "%s%s", used ? "," : "", names[i].name);

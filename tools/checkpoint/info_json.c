@@ -16,14 +16,16 @@
 static json_t *text(const char *bytes)
 {
 	json_t *json;
-	char *copy, *to;
+	char *copy;
+	char *to;
 
 	if (!bytes)
 		return json_null();
 	json = json_string(bytes);
 	if (json)
 		return json;
-	copy = to = must(malloc(4 * strlen(bytes) + 1));
+	copy = must(malloc(4 * strlen(bytes) + 1));
+	to = copy;
 	for (; *bytes; bytes++) {
 		unsigned char c = *bytes;
 

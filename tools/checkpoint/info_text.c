@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "ckpt.h"
 #include "info.h"
 
 /* Names come from an image: they must not control the terminal. */
@@ -39,7 +40,14 @@ static const char *size_text(__u64 bytes, char *buf, size_t len)
 	return buf;
 }
 
-#define SIZE(bytes)	size_text(bytes, (char[32]){ 0 }, 32)
+/* One of a few buffers: a line shows that many sizes at most. */
+static const char *size(__u64 bytes)
+{
+	static char bufs[8][32];
+	static unsigned int next;
+
+	return size_text(bytes, bufs[next++ % ARRAY_SIZE(bufs)], sizeof(bufs[0]));
+}
 
 static void print_header(const struct info *info, const char *path)
 {
@@ -52,7 +60,7 @@ static void print_header(const struct info *info, const char *path)
 		strftime(date, sizeof(date), "%F %T %z", &tm);
 	printf("image     ");
 	put_text(path);
-	printf(", %s\nwritten   %s by Linux ", SIZE(info->size), date);
+	printf(", %s\nwritten   %s by Linux ", size(info->size), date);
 	put_text(h->release);
 	printf(", checkpoint %u\nmode      %s%s%s\n", h->id,
 	       h->flags & CKPT_IMAGE_SUBTREE ? "subtree (no leak check)" : "container",
@@ -76,7 +84,7 @@ static void print_state(const struct info_task *task)
 		else
 			snprintf(state, sizeof(state), "dead, exit %d", WEXITSTATUS(code));
 	} else if (task->stopped) {
-		strcpy(state, "stopped");
+		snprintf(state, sizeof(state), "stopped");
 	}
 	printf("%-16s", state);
 }
@@ -96,7 +104,7 @@ static void print_memory(const struct info *info, const struct info_task *task)
 	const struct info_object *mm = info_get(info, task->mm, CKPT_OBJ_MM);
 
 	if (mm)
-		printf("%10s %10s  ", SIZE(mm->size), SIZE(mm->data_len));
+		printf("%10s %10s  ", size(mm->size), size(mm->data_len));
 	else
 		printf("%10s %10s  ", "-", "-");
 }
@@ -132,7 +140,7 @@ static void print_pipe(const struct info *info, const struct info_object *file)
 	else
 		printf("pipe:%u", file->ref);
 	if (pipe && pipe->size)
-		printf(", %s waiting", SIZE(pipe->size));
+		printf(", %s waiting", size(pipe->size));
 }
 
 static void print_shmem(const struct info *info, const struct info_object *file)
@@ -144,7 +152,7 @@ static void print_shmem(const struct info *info, const struct info_object *file)
 		return;
 	putchar(' ');
 	put_text(shmem->text ? shmem->text : "");
-	printf(", %s", SIZE(shmem->size));
+	printf(", %s", size(shmem->size));
 }
 
 static void print_file(const struct info *info, const struct info_object *file)
@@ -244,10 +252,10 @@ static void print_details(const struct info *info, const struct info_task *task)
 		printf(", umask %03o\n", fs->nr);
 	}
 	if (mm) {
-		printf("  memory  %u mappings, %s; %s stored", mm->nr, SIZE(mm->size),
-		       SIZE(mm->data_len));
+		printf("  memory  %u mappings, %s; %s stored", mm->nr, size(mm->size),
+		       size(mm->data_len));
 		if (mm->cow_len)
-			printf(", %s shared copy-on-write", SIZE(mm->cow_len));
+			printf(", %s shared copy-on-write", size(mm->cow_len));
 		putchar('\n');
 	}
 	print_files(info, task);
@@ -281,9 +289,9 @@ static void print_totals(const struct info *info)
 	printf("\ntotal     %zu process%s, %zu thread%s, %zu object%s; %s of pages stored",
 	       nr_processes, nr_processes == 1 ? "" : "es",
 	       info->nr_tasks, info->nr_tasks == 1 ? "" : "s",
-	       info->nr_objects, info->nr_objects == 1 ? "" : "s", SIZE(info->data_len));
+	       info->nr_objects, info->nr_objects == 1 ? "" : "s", size(info->data_len));
 	if (info->cow_len)
-		printf(", %s shared copy-on-write", SIZE(info->cow_len));
+		printf(", %s shared copy-on-write", size(info->cow_len));
 	putchar('\n');
 }
 

@@ -10,7 +10,7 @@
 #include "ckpt.h"
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, 0 };
-static _Atomic uint64_t came;
+static atomic_uint_least64_t came;
 
 static void note(int signal)
 {

@@ -68,7 +68,7 @@ static const struct object *find_object(struct ckpt_order *order, __u32 objref)
 	return node ? *(struct object **)node : NULL;
 }
 
-static const char *header(struct ckpt_order *order, const struct ckpt_image_record *record)
+static const char *check_header(struct ckpt_order *order, const struct ckpt_image_record *record)
 {
 	struct ckpt_rec_header *h = &order->header;
 
@@ -86,7 +86,7 @@ static const char *header(struct ckpt_order *order, const struct ckpt_image_reco
 	return NULL;
 }
 
-static const char *arch(struct ckpt_order *order, const struct ckpt_image_record *record)
+static const char *check_arch(struct ckpt_order *order, const struct ckpt_image_record *record)
 {
 	if (record->type != CKPT_REC_ARCH)
 		return "the record of the architecture is missing";
@@ -103,11 +103,12 @@ static const char *check_tree_task(const struct ckpt_order *order,
 				   const struct ckpt_rec_tree_task *task)
 {
 	bool thread = task->flags & CKPT_TASKF_THREAD;
+	bool no_parent = task->parent == CKPT_TASK_NONE;
 	bool root = !order->nr_tasks;
 
 	if (task->pid <= 0 || task->tgid <= 0 || task->comm[CKPT_COMM_LEN - 1])
 		return "impossible task in the tree";
-	if ((thread || root) != (task->parent == CKPT_TASK_NONE) || (root && thread))
+	if ((thread || root) != no_parent || (root && thread))
 		return "task without or with too many parents";
 	if (task->parent != CKPT_TASK_NONE && !is_earlier_leader(order, task->parent))
 		return "a parent must come before its children";
@@ -181,7 +182,7 @@ static const char *new_task(struct ckpt_order *order, const struct ckpt_rec_task
 	return NULL;
 }
 
-static const char *trailer(struct ckpt_order *order)
+static const char *check_trailer(struct ckpt_order *order)
 {
 	for (__u32 i = 0; i < order->nr_tasks; i++)
 		if (!order->restored[i] && !(order->tasks[i].flags & CKPT_TASKF_ZOMBIE))
@@ -208,13 +209,13 @@ static const char *boundary(struct ckpt_order *order, const struct ckpt_image_re
 			return "the task is of a newer format";
 		return new_task(order, &task);
 	case CKPT_REC_TRAILER:
-		return trailer(order);
+		return check_trailer(order);
 	default:
 		return "a record that belongs to no object and no task";
 	}
 }
 
-static const char *pages(struct ckpt_order *order, const struct ckpt_image_record *record)
+static const char *check_pages(struct ckpt_order *order, const struct ckpt_image_record *record)
 {
 	const struct ckpt_rec_pages *head = record->data;
 	const struct ckpt_page_run *runs = (const void *)(head + 1);
@@ -236,7 +237,7 @@ static const char *pages(struct ckpt_order *order, const struct ckpt_image_recor
 static const char *in_object(struct ckpt_order *order, const struct ckpt_image_record *record)
 {
 	if (record->type == CKPT_REC_PAGES)
-		return pages(order, record);
+		return check_pages(order, record);
 	if (record->type >= CKPT_REC_PIPE && record->type < CKPT_REC_OBJ_MAX)
 		return NULL;
 	return boundary(order, record);
@@ -260,9 +261,9 @@ const char *ckpt_order_check(struct ckpt_order *order, const struct ckpt_image_r
 {
 	switch (order->place) {
 	case AT_HEADER:
-		return header(order, record);
+		return check_header(order, record);
 	case AT_ARCH:
-		return arch(order, record);
+		return check_arch(order, record);
 	case AT_TREE:
 		return tree_task(order, record);
 	case IN_OBJECT:

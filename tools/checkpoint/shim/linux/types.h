@@ -23,10 +23,10 @@ typedef uint64_t u64;
 typedef int64_t s64;
 
 #define __init
-#define __printf(format, first)	__attribute__((__format__(__printf__, format, first)))
+#define __printf(format, first)	[[gnu::format(printf, format, first)]]
 
 #define U32_MAX			UINT32_MAX
-#define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define min_t(type, a, b)	({ type _a = (a), _b = (b); _a < _b ? _a : _b; })
 #define check_add_overflow(a, b, sum)	__builtin_add_overflow(a, b, sum)
 
 static inline size_t array_size(size_t a, size_t b)
@@ -47,7 +47,16 @@ static inline const void *memchr_inv(const void *start, int c, size_t bytes)
 }
 
 #define GFP_KERNEL		0
-#define kvmalloc(size, gfp)	malloc(size)
-#define kvfree(ptr)		free(ptr)
+
+static inline void *kvmalloc(size_t size, int gfp)
+{
+	(void)gfp;
+	return malloc(size);
+}
+
+static inline void kvfree(const void *ptr)
+{
+	free((void *)ptr);
+}
 
 #endif
