@@ -265,7 +265,6 @@ int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec);
 
 /* Owner kinds that other kinds refer to; each is defined beside its code. */
 extern const struct ckpt_obj_ops ckpt_pipe_obj_ops;
-extern const struct ckpt_obj_ops ckpt_eventfd_obj_ops;
 extern const struct ckpt_obj_ops ckpt_shmem_obj_ops;
 extern const struct ckpt_obj_ops ckpt_file_obj_ops;
 extern const struct ckpt_obj_ops ckpt_mm_obj_ops;

@@ -88,7 +88,6 @@ enum {
 	/* objects */
 	CKPT_REC_PIPE		= 100,
 	CKPT_REC_PIPE_BUF	= 101,
-	CKPT_REC_EVENTFD	= 102,
 	CKPT_REC_SHMEM		= 103,
 	CKPT_REC_FILE		= 104,
 	CKPT_REC_FILE_PATH	= 105,
@@ -136,7 +135,6 @@ enum {
  */
 enum {
 	CKPT_OBJ_PIPE		= 10,
-	CKPT_OBJ_EVENTFD	= 20,
 	CKPT_OBJ_SHMEM		= 30,
 	CKPT_OBJ_FILE		= 100,
 	CKPT_OBJ_MM		= 200,
@@ -790,6 +788,8 @@ struct ckpt_rec_mm_arch {
 #define CKPT_VMA_NORESERVE	(1ULL << 19)
 #define CKPT_VMA_DROPPABLE	(1ULL << 20)
 #define CKPT_VMA_FLAGS_ALL	((1ULL << 21) - 1)
+
+#define CKPT_VMA_NAME_LEN	80	/* with the NUL that is not in the record */
 
 /**
  * struct ckpt_rec_vma - CKPT_REC_VMA: one mapping; its name follows if it is

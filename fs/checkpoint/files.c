@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * files_struct: descriptor tables.
+ */
+#include <linux/capability.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/init.h>
+#include <linux/init_task.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include "internal.h"
+
+/* The next open descriptor from *@fd on; its file is referenced. */
+static struct file *next_fd(struct files_struct *files, unsigned int *fd, bool *cloexec)
+{
+	struct file *file = NULL;
+	struct fdtable *fdt;
+
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	*fd = find_next_bit(fdt->open_fds, fdt->max_fds, *fd);
+	for (; *fd < fdt->max_fds; (*fd)++) {
+		file = files_lookup_fd_locked(files, *fd);
+		if (file)
+			break;
+	}
+	if (file) {
+		get_file(file);
+		*cloexec = close_on_exec(*fd, files);
+	}
+	spin_unlock(&files->file_lock);
+	return file;
+}
+
+static int files_collect(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct files_struct *files = ptr;
+	struct file *file;
+	unsigned int fd;
+	bool cloexec;
+	int ret = 0;
+
+	for (fd = 0; ret >= 0 && (file = next_fd(files, &fd, &cloexec)); fd++) {
+		ret = ckpt_obj_collect(ctx, file, &ckpt_file_obj_ops);
+		fput(file);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+static int write_fds(struct ckpt_ctx *ctx, struct files_struct *files)
+{
+	struct ckpt_rec_files_fd rec = {};
+	struct file *file;
+	bool cloexec;
+	int ret = 0;
+
+	for (; ret >= 0 && (file = next_fd(files, &rec.fd, &cloexec)); rec.fd++) {
+		ret = ckpt_obj_ref(ctx, file, &ckpt_file_obj_ops);
+		fput(file);
+		if (ret < 0)
+			break;
+		rec.objref = ret;
+		rec.flags = cloexec ? CKPT_FD_CLOEXEC : 0;
+		ret = ckpt_write(ctx, CKPT_REC_FILES_FD, &rec, sizeof(rec));
+	}
+	return ret;
+}
+
+static int write_locks(struct ckpt_ctx *ctx, struct files_struct *files)
+{
+	struct file *file;
+	unsigned int fd;
+	bool cloexec;
+	int err = 0;
+
+	for (fd = 0; !err && (file = next_fd(files, &fd, &cloexec)); fd++) {
+		if (!ckpt_file_external_key(ctx, file))
+			err = ckpt_locks_write(ctx, file, files);
+		fput(file);
+	}
+	return err;
+}
+
+static int files_checkpoint(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct files_struct *files = ptr;
+	struct ckpt_rec_files rec = {};
+	struct file *file;
+	unsigned int fd;
+	bool cloexec;
+	int err;
+
+	for (fd = 0; (file = next_fd(files, &fd, &cloexec)); fd++) {
+		fput(file);
+		rec.nr_fds++;
+	}
+	err = ckpt_write(ctx, CKPT_REC_FILES, &rec, sizeof(rec));
+	if (!err)
+		err = write_fds(ctx, files);
+	return err ?: write_locks(ctx, files);
+}
+
+/*
+ * A descriptor above the soft limit is legal (the limit was lowered later, and
+ * is restored later here). Above the hard limit takes what raising it takes.
+ */
+static int check_limit(struct ckpt_ctx *ctx, unsigned int fd)
+{
+	if (fd < rlimit_max(RLIMIT_NOFILE) || capable(CAP_SYS_RESOURCE))
+		return 0;
+	return ckpt_err(ctx, -EMFILE, "%s: fd %u is above the limit of open files (%lu)",
+			ckpt_whom(ctx), fd, rlimit_max(RLIMIT_NOFILE));
+}
+
+static int read_fd(struct ckpt_ctx *ctx, struct files_struct *files, unsigned int *min_fd)
+{
+	struct ckpt_rec_files_fd rec;
+	struct file *file;
+	int err;
+
+	err = ckpt_read(ctx, CKPT_REC_FILES_FD, &rec, sizeof(rec));
+	if (err)
+		return err;
+	if (rec.fd < *min_fd || rec.fd >= INT_MAX || (rec.flags & ~CKPT_FD_CLOEXEC) || rec.pad)
+		return ckpt_err(ctx, -EINVAL, "%s: malformed descriptor %u", ckpt_whom(ctx),
+				rec.fd);
+	err = check_limit(ctx, rec.fd);
+	if (err)
+		return err;
+	file = ckpt_obj_fetch(ctx, rec.objref, &ckpt_file_obj_ops);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	err = files_replace_fd(files, rec.fd, file,
+			       rec.flags & CKPT_FD_CLOEXEC ? O_CLOEXEC : 0);
+	if (err)
+		return ckpt_err(ctx, err, "%s: fd %u cannot be installed", ckpt_whom(ctx), rec.fd);
+	*min_fd = rec.fd + 1;
+	return 0;
+}
+
+static void *files_restore(struct ckpt_ctx *ctx)
+{
+	struct files_struct *files;
+	struct ckpt_rec_files rec;
+	unsigned int min_fd = 0;
+	int err;
+
+	err = ckpt_read(ctx, CKPT_REC_FILES, &rec, sizeof(rec));
+	if (err)
+		return ERR_PTR(err);
+	if (rec.pad)
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed descriptor table"));
+
+	/* the table of the kernel's own threads is the one that is always empty */
+	files = dup_fd(&init_files, NULL);
+	if (IS_ERR(files))
+		return files;
+	/* grows as descriptors really arrive, whatever the image promises */
+	while (!err && rec.nr_fds--)
+		err = read_fd(ctx, files, &min_fd);
+	if (!err)
+		err = ckpt_locks_restore(ctx, NULL, files);
+	if (err) {
+		put_files_struct(files);
+		return ERR_PTR(err);
+	}
+	return files;
+}
+
+static void files_grab(void *ptr)
+{
+	struct files_struct *files = ptr;
+
+	atomic_inc(&files->count);
+}
+
+static void files_drop(void *ptr)
+{
+	put_files_struct(ptr);
+}
+
+static long files_users(void *ptr)
+{
+	struct files_struct *files = ptr;
+
+	return atomic_read(&files->count);
+}
+
+struct files_search {
+	struct files_struct *files;
+	struct ckpt_holder *holder;
+};
+
+static int uses_files(struct task_struct *task, void *arg)
+{
+	struct files_search *search = arg;
+
+	if (READ_ONCE(task->files) != search->files)
+		return 0;
+	ckpt_set_holder(search->holder, task);
+	strscpy(search->holder->how, "shared descriptor table");
+	return 1;
+}
+
+static int files_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
+{
+	struct files_search search = { .files = ptr, .holder = holder };
+
+	return ckpt_for_each_outsider(ctx, uses_files, &search) > 0 ? 0 : -ENOENT;
+}
+
+const struct ckpt_obj_ops ckpt_files_obj_ops = {
+	.obj_name = "files_struct",
+	.obj_type = CKPT_OBJ_FILES,
+	.stage = CKPT_STAGE_TASK,
+	.ref_grab = files_grab,
+	.ref_drop = files_drop,
+	.ref_users = files_users,
+	.find_holder = files_find_holder,
+	.collect = files_collect,
+	.checkpoint = files_checkpoint,
+	.restore = files_restore,
+};
+
+static int task_files_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	int ret;
+
+	if (!task->files)
+		return 0;
+	ret = ckpt_obj_collect(ctx, task->files, &ckpt_files_obj_ops);
+	return ret < 0 ? ret : 0;
+}
+
+static int task_files_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_objref rec = {};
+	int ret;
+
+	if (!task->files)
+		return 0;
+	ret = ckpt_obj_ref(ctx, task->files, &ckpt_files_obj_ops);
+	if (ret < 0)
+		return ret;
+	rec.objref = ret;
+	return ckpt_write(ctx, CKPT_REC_TASK_FILES, &rec, sizeof(rec));
+}
+
+static int task_files_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *task_rec)
+{
+	struct ckpt_rec_task_objref rec;
+	struct files_struct *files;
+	int err;
+
+	err = ckpt_rec_copy(task_rec, &rec, sizeof(rec));
+	if (err)
+		return err;
+	files = ckpt_obj_fetch(ctx, rec.objref, &ckpt_files_obj_ops);
+	if (IS_ERR(files))
+		return PTR_ERR(files);
+
+	atomic_inc(&files->count);
+	task_lock(current);
+	swap(current->files, files);
+	task_unlock(current);
+	if (files)
+		put_files_struct(files);
+	return 0;
+}
+
+static const struct ckpt_task_ops task_files_ops = {
+	.name = "descriptor table",
+	.rec_type = CKPT_REC_TASK_FILES,
+	.collect = task_files_collect,
+	.checkpoint = task_files_checkpoint,
+	.restore = task_files_restore,
+};
+
+static int __init ckpt_files_init(void)
+{
+	return ckpt_register_obj(&ckpt_files_obj_ops) ?:
+	       ckpt_register_task_ops(&task_files_ops);
+}
+fs_initcall(ckpt_files_init);

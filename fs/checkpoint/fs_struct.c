@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fs_struct: current directory, root directory and umask.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/fs_struct.h>
+#include <linux/init.h>
+#include <linux/namei.h>
+#include <linux/sched/task.h>
+#include <linux/stat.h>
+
+#include "internal.h"
+
+static int check_dir(struct ckpt_ctx *ctx, const struct path *path, const char *what, char *buf)
+{
+	const char *why = ckpt_path_obstacle(ctx, path, buf);
+	const char *name;
+
+	if (!why)
+		return 0;
+	name = d_path(path, buf, PATH_MAX);
+	return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s directory %s: %s", ckpt_whom(ctx), what,
+			   IS_ERR(name) ? "?" : name, why);
+}
+
+static int fs_collect(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct fs_struct *fs = ptr;
+	struct path pwd, root;
+	char *buf;
+	int err;
+
+	if (fs->in_exec)
+		return ckpt_err(ctx, -EBUSY, "%s: is executing a program", ckpt_whom(ctx));
+	buf = __getname();
+	if (!buf)
+		return -ENOMEM;
+	get_fs_pwd(fs, &pwd);
+	get_fs_root(fs, &root);
+	err = check_dir(ctx, &pwd, "current", buf);
+	if (!err)
+		err = check_dir(ctx, &root, "root", buf);
+	path_put(&root);
+	path_put(&pwd);
+	__putname(buf);
+	return err;
+}
+
+static int fs_write(struct ckpt_ctx *ctx, struct fs_struct *fs, const char *cwd,
+		    const char *root)
+{
+	struct ckpt_rec_fs rec = {
+		.umask = fs->umask,
+		.cwd_len = strlen(cwd),
+		.root_len = strlen(root),
+	};
+	char *paths;
+	int err;
+
+	paths = kasprintf(GFP_KERNEL, "%s%s", cwd, root);
+	if (!paths)
+		return -ENOMEM;
+	err = ckpt_write2(ctx, CKPT_REC_FS, &rec, sizeof(rec), paths,
+			  rec.cwd_len + rec.root_len);
+	kfree(paths);
+	return err;
+}
+
+static int fs_checkpoint(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct fs_struct *fs = ptr;
+	char *cwd_buf = __getname(), *root_buf = __getname();
+	char *cwd_name, *root_name;
+	struct path pwd, root;
+	int err = -ENOMEM;
+
+	if (!cwd_buf || !root_buf)
+		goto out;
+	get_fs_pwd(fs, &pwd);
+	get_fs_root(fs, &root);
+	cwd_name = ckpt_path_get(ctx, &pwd, cwd_buf);
+	root_name = ckpt_path_get(ctx, &root, root_buf);
+	if (IS_ERR(cwd_name) || IS_ERR(root_name))
+		err = ckpt_err(ctx, -EAGAIN, "a current directory moved during the checkpoint");
+	else
+		err = fs_write(ctx, fs, cwd_name, root_name);
+	path_put(&root);
+	path_put(&pwd);
+out:
+	if (root_buf)
+		__putname(root_buf);
+	if (cwd_buf)
+		__putname(cwd_buf);
+	return err;
+}
+
+/* A directory, with the same right that chdir(2) and chroot(2) ask for. */
+static int find_dir(struct ckpt_ctx *ctx, const void *data, size_t len, struct path *path)
+{
+	char *name;
+	int err;
+
+	name = ckpt_path_from_image(ctx, data, len);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	err = ckpt_path_lookup(ctx, name, path);
+	if (err) {
+		err = ckpt_err(ctx, err, "directory %s: cannot be found", name);
+		goto out;
+	}
+	err = -ENOTDIR;
+	if (S_ISDIR(d_inode(path->dentry)->i_mode))
+		err = path_permission(path, MAY_EXEC | MAY_CHDIR);
+	if (err) {
+		ckpt_err(ctx, err, "directory %s: cannot be entered", name);
+		path_put(path);
+	}
+out:
+	ckpt_path_put(name);
+	return err;
+}
+
+static int set_dirs(struct ckpt_ctx *ctx, struct fs_struct *fs, const struct ckpt_rec_fs *rec,
+		    const void *paths)
+{
+	struct path path;
+	int err;
+
+	err = find_dir(ctx, paths, rec->cwd_len, &path);
+	if (err)
+		return err;
+	set_fs_pwd(fs, &path);
+	path_put(&path);
+
+	err = find_dir(ctx, paths + rec->cwd_len, rec->root_len, &path);
+	if (err)
+		return err;
+	if (!path_equal(&path, &fs->root) &&
+	    !ns_capable(current_user_ns(), CAP_SYS_CHROOT))
+		err = ckpt_err(ctx, -EPERM, "changing the root directory needs CAP_SYS_CHROOT");
+	else
+		set_fs_root(fs, &path);
+	path_put(&path);
+	return err;
+}
+
+static void *fs_restore(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_fs rec;
+	struct fs_struct *fs;
+	const void *paths;
+	size_t len;
+	int err;
+
+	err = ckpt_read_tail(ctx, CKPT_REC_FS, &rec, sizeof(rec), &paths, &len);
+	if (err)
+		return ERR_PTR(err);
+	if (rec.pad || (rec.umask & ~0777) || rec.cwd_len > len ||
+	    rec.root_len > len - rec.cwd_len)
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed current directory"));
+
+	fs = copy_fs_struct(current->fs);
+	if (!fs)
+		return ERR_PTR(-ENOMEM);
+	fs->umask = rec.umask;
+	err = set_dirs(ctx, fs, &rec, paths);
+	if (err) {
+		free_fs_struct(fs);
+		return ERR_PTR(err);
+	}
+	return fs;
+}
+
+static void fs_grab(void *ptr)
+{
+	struct fs_struct *fs = ptr;
+
+	spin_lock(&fs->lock);
+	fs->users++;
+	spin_unlock(&fs->lock);
+}
+
+static void fs_drop(void *ptr)
+{
+	struct fs_struct *fs = ptr;
+	bool last;
+
+	spin_lock(&fs->lock);
+	last = !--fs->users;
+	spin_unlock(&fs->lock);
+	if (last)
+		free_fs_struct(fs);
+}
+
+static long fs_users(void *ptr)
+{
+	struct fs_struct *fs = ptr;
+
+	return READ_ONCE(fs->users);
+}
+
+struct fs_search {
+	struct fs_struct *fs;
+	struct ckpt_holder *holder;
+};
+
+static int uses_fs(struct task_struct *task, void *arg)
+{
+	struct fs_search *search = arg;
+
+	if (READ_ONCE(task->fs) != search->fs)
+		return 0;
+	ckpt_set_holder(search->holder, task);
+	strscpy(search->holder->how, "shared current directory");
+	return 1;
+}
+
+static int fs_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
+{
+	struct fs_search search = { .fs = ptr, .holder = holder };
+
+	return ckpt_for_each_outsider(ctx, uses_fs, &search) > 0 ? 0 : -ENOENT;
+}
+
+const struct ckpt_obj_ops ckpt_fs_obj_ops = {
+	.obj_name = "fs_struct",
+	.obj_type = CKPT_OBJ_FS,
+	.stage = CKPT_STAGE_TASK,
+	.ref_grab = fs_grab,
+	.ref_drop = fs_drop,
+	.ref_users = fs_users,
+	.find_holder = fs_find_holder,
+	.collect = fs_collect,
+	.checkpoint = fs_checkpoint,
+	.restore = fs_restore,
+};
+
+static int task_fs_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	int ret;
+
+	if (!task->fs)
+		return 0;
+	ret = ckpt_obj_collect(ctx, task->fs, &ckpt_fs_obj_ops);
+	return ret < 0 ? ret : 0;
+}
+
+static int task_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_objref rec = {};
+	int ret;
+
+	if (!task->fs)
+		return 0;
+	ret = ckpt_obj_ref(ctx, task->fs, &ckpt_fs_obj_ops);
+	if (ret < 0)
+		return ret;
+	rec.objref = ret;
+	return ckpt_write(ctx, CKPT_REC_TASK_FS, &rec, sizeof(rec));
+}
+
+static int task_fs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *task_rec)
+{
+	struct ckpt_rec_task_objref rec;
+	struct fs_struct *fs;
+	int err;
+
+	err = ckpt_rec_copy(task_rec, &rec, sizeof(rec));
+	if (err)
+		return err;
+	fs = ckpt_obj_fetch(ctx, rec.objref, &ckpt_fs_obj_ops);
+	if (IS_ERR(fs))
+		return PTR_ERR(fs);
+
+	fs_grab(fs);
+	task_lock(current);
+	swap(current->fs, fs);
+	task_unlock(current);
+	if (fs)
+		fs_drop(fs);
+	return 0;
+}
+
+static const struct ckpt_task_ops task_fs_ops = {
+	.name = "current directory",
+	.rec_type = CKPT_REC_TASK_FS,
+	.collect = task_fs_collect,
+	.checkpoint = task_fs_checkpoint,
+	.restore = task_fs_restore,
+};
+
+static int __init ckpt_fs_init(void)
+{
+	return ckpt_register_obj(&ckpt_fs_obj_ops) ?: ckpt_register_task_ops(&task_fs_ops);
+}
+fs_initcall(ckpt_fs_init);

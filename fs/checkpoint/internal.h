@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of this directory share.
+ */
+#ifndef _FS_CHECKPOINT_INTERNAL_H
+#define _FS_CHECKPOINT_INTERNAL_H
+
+#include <linux/checkpoint.h>
+#include <linux/fs.h>
+
+/**
+ * struct ckpt_file_match - which open files are meant
+ * @file: exactly this one
+ * @pipe: or, if @file is NULL, all on this pipe or FIFO inode
+ */
+struct ckpt_file_match {
+	const struct file *file;
+	const struct inode *pipe;
+};
+
+/* file.c */
+int ckpt_find_file_holder(struct ckpt_ctx *ctx, const struct ckpt_file_match *match,
+			  struct ckpt_holder *holder);
+struct file *ckpt_find_file_inside(struct ckpt_ctx *ctx,
+				   const struct ckpt_file_match *match);
+
+/* path.c */
+char *ckpt_path_get(struct ckpt_ctx *ctx, const struct path *path, char *buf);
+const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, char *buf);
+char *ckpt_path_from_image(struct ckpt_ctx *ctx, const void *data, size_t len);
+void ckpt_path_put(char *name);
+int ckpt_path_lookup(struct ckpt_ctx *ctx, const char *name, struct path *path);
+struct file *ckpt_path_open(struct ckpt_ctx *ctx, const char *name,
+			    const struct path *path, unsigned int f_flags);
+
+/* external.c */
+extern const struct ckpt_file_ops ckpt_external_file_ops;
+
+/* locks.c */
+int ckpt_locks_check(struct ckpt_ctx *ctx, struct file *file);
+int ckpt_locks_write(struct ckpt_ctx *ctx, struct file *file, void *owner);
+int ckpt_locks_restore(struct ckpt_ctx *ctx, struct file *file, void *owner);
+
+#endif /* _FS_CHECKPOINT_INTERNAL_H */

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * File locks. They hang on the inode and name their owner: a descriptor table
+ * (POSIX locks) or an open file (OFD locks, flock). Each is saved after its
+ * owner. Requests that still wait are not saved: the waiting system call is
+ * restarted. Leases are refused.
+ *
+ * A restored flock or OFD lock belongs to the right open file; only /proc/locks
+ * names the restarter's pid for it.
+ */
+#include <linux/filelock.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+static struct file_lock_context *lock_context(struct file *file)
+{
+	if (file->f_mode & FMODE_PATH)
+		return NULL;
+	return locks_inode_context(file_inode(file));
+}
+
+static bool has_lease(struct file_lock_context *flctx, struct file *file)
+{
+	struct file_lock_core *lock;
+	bool found = false;
+
+	spin_lock(&flctx->flc_lock);
+	list_for_each_entry(lock, &flctx->flc_lease, flc_list)
+		if (lock->flc_file == file)
+			found = true;
+	spin_unlock(&flctx->flc_lock);
+	return found;
+}
+
+/**
+ * ckpt_locks_check - refuse the locks of an open file that cannot be saved
+ * @ctx: the checkpoint
+ * @file: the file
+ *
+ * Return: 0 or what ckpt_file_refuse() returns.
+ */
+int ckpt_locks_check(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct file_lock_context *flctx = lock_context(file);
+
+	if (flctx && has_lease(flctx, file))
+		return ckpt_file_refuse(ctx, file, "%pD4: has a lease", file);
+	return 0;
+}
+
+static void fill_lock(struct ckpt_rec_lock *rec, const struct file_lock_core *core, u16 kind)
+{
+	const struct file_lock *lock = container_of(core, struct file_lock, c);
+
+	rec->kind = kind;
+	rec->exclusive = core->flc_type == F_WRLCK;
+	rec->start = lock->fl_start;
+	rec->end = lock->fl_end;
+}
+
+/* Lock number @nr of those that @owner took through @file. */
+static bool get_lock(struct file *file, void *owner, unsigned int nr, struct ckpt_rec_lock *rec)
+{
+	struct file_lock_context *flctx = lock_context(file);
+	struct file_lock_core *lock;
+	bool found = false;
+
+	if (!flctx)
+		return false;
+	spin_lock(&flctx->flc_lock);
+	list_for_each_entry(lock, &flctx->flc_posix, flc_list) {
+		if (lock->flc_file != file || lock->flc_owner != owner || nr--)
+			continue;
+		fill_lock(rec, lock, lock->flc_flags & FL_OFDLCK ? CKPT_LOCK_OFD : CKPT_LOCK_POSIX);
+		found = true;
+		goto out;
+	}
+	list_for_each_entry(lock, &flctx->flc_flock, flc_list) {
+		if (lock->flc_file != file || owner != file || nr--)
+			continue;
+		fill_lock(rec, lock, CKPT_LOCK_FLOCK);
+		found = true;
+		break;
+	}
+out:
+	spin_unlock(&flctx->flc_lock);
+	return found;
+}
+
+/**
+ * ckpt_locks_write - write the locks that one owner took through an open file
+ * @ctx: the checkpoint
+ * @file: the open file
+ * @owner: a descriptor table, for its POSIX locks; or @file, for its others
+ *
+ * Context: May sleep.
+ * Return: 0 or an errno of ckpt_write() or ckpt_obj_ref().
+ */
+int ckpt_locks_write(struct ckpt_ctx *ctx, struct file *file, void *owner)
+{
+	struct ckpt_rec_lock rec = {};
+	unsigned int nr;
+	int ret = 0;
+
+	for (nr = 0; get_lock(file, owner, nr, &rec); nr++) {
+		if (owner != file) {
+			ret = ckpt_obj_ref(ctx, file, &ckpt_file_obj_ops);
+			if (ret < 0)
+				return ret;
+			rec.objref = ret;
+		}
+		ret = ckpt_write(ctx, CKPT_REC_LOCK, &rec, sizeof(rec));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int set_lock(struct ckpt_ctx *ctx, struct file *file, void *owner,
+		    const struct ckpt_rec_lock *rec)
+{
+	struct file_lock *lock;
+	fmode_t need = rec->exclusive ? FMODE_WRITE : FMODE_READ;
+	int err;
+
+	if (rec->kind != CKPT_LOCK_FLOCK && !(file->f_mode & need))
+		return ckpt_err(ctx, -EINVAL, "%pD4: lock does not match the open mode", file);
+	lock = locks_alloc_lock();
+	if (!lock)
+		return -ENOMEM;
+	lock->c.flc_file = file;
+	lock->c.flc_owner = owner;
+	lock->c.flc_pid = rec->kind == CKPT_LOCK_OFD ? -1 : current->tgid;
+	lock->c.flc_type = rec->exclusive ? F_WRLCK : F_RDLCK;
+	lock->fl_start = rec->start;
+	lock->fl_end = rec->end;
+	switch (rec->kind) {
+	case CKPT_LOCK_FLOCK:
+		lock->c.flc_flags = FL_FLOCK;
+		if (file->f_op->flock)
+			err = file->f_op->flock(file, F_SETLK, lock);
+		else
+			err = locks_lock_file_wait(file, lock);
+		break;
+	case CKPT_LOCK_OFD:
+		lock->c.flc_flags = FL_POSIX | FL_OFDLCK;
+		err = vfs_lock_file(file, F_SETLK, lock, NULL);
+		break;
+	default:
+		lock->c.flc_flags = FL_POSIX;
+		err = vfs_lock_file(file, F_SETLK, lock, NULL);
+	}
+	locks_free_lock(lock);
+	if (err == -EAGAIN)
+		return ckpt_err(ctx, -EBUSY, "%pD4: its lock is held by somebody else", file);
+	if (err)
+		return ckpt_err(ctx, err, "%pD4: cannot be locked", file);
+	return 0;
+}
+
+static bool right_kind(u16 kind, bool posix)
+{
+	if (posix)
+		return kind == CKPT_LOCK_POSIX;
+	return kind == CKPT_LOCK_OFD || kind == CKPT_LOCK_FLOCK;
+}
+
+/**
+ * ckpt_locks_restore - take the locks that follow in the image
+ * @ctx: the restart
+ * @file: the open file that owns them; NULL if @owner is a descriptor table
+ * @owner: as for ckpt_locks_write()
+ *
+ * Context: May sleep.
+ * Return: 0; -EBUSY if somebody else has a conflicting lock, -EINVAL, or
+ * another errno of fcntl(2).
+ */
+int ckpt_locks_restore(struct ckpt_ctx *ctx, struct file *file, void *owner)
+{
+	bool posix = !file;
+	struct ckpt_rec_lock rec;
+	int type, err;
+
+	while ((type = ckpt_peek(ctx)) == CKPT_REC_LOCK) {
+		err = ckpt_read(ctx, CKPT_REC_LOCK, &rec, sizeof(rec));
+		if (err)
+			return err;
+		if (!right_kind(rec.kind, posix) ||
+		    rec.exclusive > 1 || rec.start < 0 || rec.end < rec.start)
+			return ckpt_err(ctx, -EINVAL, "malformed file lock");
+		if (posix) {
+			file = ckpt_obj_fetch(ctx, rec.objref, &ckpt_file_obj_ops);
+			if (IS_ERR(file))
+				return PTR_ERR(file);
+		}
+		if (file->f_mode & FMODE_PATH)
+			return ckpt_err(ctx, -EINVAL, "%pD4: cannot be locked", file);
+		err = set_lock(ctx, file, owner, &rec);
+		if (err)
+			return err;
+	}
+	return type < 0 ? type : 0;
+}

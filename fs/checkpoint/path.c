@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Files that are reopened by name: regular files, directories, O_PATH files,
+ * memory devices. Also the helpers that turn paths into text and back.
+ *
+ * A path is saved as it is seen from the root directory of the caller, and only
+ * if looking it up leads to the same place; so it needs no symlink at restart.
+ */
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/init.h>
+#include <linux/kdev_t.h>
+#include <linux/magic.h>
+#include <linux/major.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/stat.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+/**
+ * ckpt_path_get - name of a path as the caller of checkpoint(2) sees it
+ * @ctx: the checkpoint
+ * @path: the path
+ * @buf: PATH_MAX bytes
+ *
+ * Return: a string within @buf; ERR_PTR(-ENOENT) if @path has no name or is
+ * not below the caller's root, ERR_PTR(-ENAMETOOLONG).
+ */
+char *ckpt_path_get(struct ckpt_ctx *ctx, const struct path *path, char *buf)
+{
+	char *name;
+
+	if (d_unlinked(path->dentry))
+		return ERR_PTR(-ENOENT);
+	name = __d_path(path, ckpt_root(ctx), buf, PATH_MAX);
+	return name ?: ERR_PTR(-ENOENT);
+}
+
+/* /proc/PID does not exist yet when files are restored, nor is it the same. */
+static bool is_proc_of_a_task(struct dentry *dentry)
+{
+	struct dentry *top = dentry, *parent;
+	bool task;
+
+	if (dentry->d_sb->s_magic != PROC_SUPER_MAGIC)
+		return false;
+	rcu_read_lock();
+	while (!IS_ROOT(top)) {
+		parent = READ_ONCE(top->d_parent);
+		if (IS_ROOT(parent))
+			break;
+		top = parent;
+	}
+	spin_lock(&top->d_lock);
+	task = !IS_ROOT(top) && top->d_name.name[0] >= '0' && top->d_name.name[0] <= '9';
+	spin_unlock(&top->d_lock);
+	rcu_read_unlock();
+	return task;
+}
+
+/**
+ * ckpt_path_obstacle - why a path cannot be found again by its name
+ * @ctx: the checkpoint
+ * @path: the path
+ * @buf: PATH_MAX bytes; holds the name if there is no obstacle
+ *
+ * Context: May sleep.
+ * Return: NULL if it can, or the reason as text.
+ */
+const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, char *buf)
+{
+	struct path found;
+	char *name;
+	bool same;
+	int err;
+
+	if (d_unlinked(path->dentry))
+		return "unlinked";
+	if (is_proc_of_a_task(path->dentry))
+		return "belongs to one process";
+	name = ckpt_path_get(ctx, path, buf);
+	if (IS_ERR(name))
+		return PTR_ERR(name) == -ENOENT ? "not below the caller's root directory" :
+						  "path is too long";
+
+	err = ckpt_path_lookup(ctx, name, &found);
+	if (err)
+		return "cannot be looked up by the caller";
+	same = path_equal(&found, path);
+	path_put(&found);
+	return same ? NULL : "hidden by another file or mount";
+}
+
+/**
+ * ckpt_path_from_image - a path as read from the image
+ * @ctx: the restart
+ * @data: bytes of the path
+ * @len: their number
+ *
+ * Return: a string for ckpt_path_put(); ERR_PTR(-EINVAL), ERR_PTR(-ENOMEM).
+ */
+char *ckpt_path_from_image(struct ckpt_ctx *ctx, const void *data, size_t len)
+{
+	const char *path = data;
+	char *name;
+
+	if (!len || len >= PATH_MAX || path[0] != '/' || memchr(path, 0, len))
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed path in the image"));
+	name = __getname();
+	if (!name)
+		return ERR_PTR(-ENOMEM);
+	memcpy(name, path, len);
+	name[len] = '\0';
+	return name;
+}
+
+/**
+ * ckpt_path_put - free what ckpt_path_from_image() returned
+ * @name: the string
+ */
+void ckpt_path_put(char *name)
+{
+	__putname(name);
+}
+
+/**
+ * ckpt_path_lookup - find a path below the caller's root directory
+ * @ctx: the checkpoint or restart
+ * @name: absolute path
+ * @path: where the result goes, with a reference
+ *
+ * A symlink in the last component is not followed: saved paths have none.
+ *
+ * Context: May sleep.
+ * Return: 0 or the errno of the lookup with the caller's rights.
+ */
+int ckpt_path_lookup(struct ckpt_ctx *ctx, const char *name, struct path *path)
+{
+	const struct path *root = ckpt_root(ctx);
+
+	return vfs_path_lookup(root->dentry, root->mnt, name, 0, path);
+}
+
+/*
+ * The file of an executable need not be open for reading by the rights of the
+ * restarter, but whoever gets it in a descriptor can read it. So both are asked.
+ */
+static struct file *open_executable(const struct path *path)
+{
+	int err;
+
+	if (!S_ISREG(d_inode(path->dentry)->i_mode) || path_noexec(path))
+		return ERR_PTR(-EACCES);
+	err = path_permission(path, MAY_READ | MAY_EXEC | MAY_OPEN);
+	if (err)
+		return ERR_PTR(err);
+	return dentry_open(path, O_RDONLY | O_LARGEFILE | __FMODE_EXEC, current_cred());
+}
+
+/**
+ * ckpt_path_open - open a path with the rights and checks of open(2)
+ * @ctx: the restart
+ * @name: absolute path
+ * @path: what @name was found to be
+ * @f_flags: flags of the open file that is restored
+ *
+ * Never blocks on a FIFO or lease. Flags that are only memories of the
+ * original open(2) are left out; the caller sets them afterwards.
+ *
+ * Context: May sleep.
+ * Return: the file or the errno of open(2); ERR_PTR(-ESTALE) if @name is not
+ * @path any more.
+ */
+struct file *ckpt_path_open(struct ckpt_ctx *ctx, const char *name,
+			    const struct path *path, unsigned int f_flags)
+{
+	struct file *file;
+
+	if (f_flags & __FMODE_EXEC)
+		return open_executable(path);
+
+	f_flags &= O_ACCMODE | O_APPEND | O_DIRECT | O_DSYNC | __O_SYNC | O_LARGEFILE |
+		   O_NOATIME | O_PATH;
+	file = file_open_root(ckpt_root(ctx), name,
+			      f_flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	if (!IS_ERR(file) && !path_equal(file_user_path(file), path)) {
+		fput(file);
+		return ERR_PTR(-ESTALE);
+	}
+	return file;
+}
+
+static bool is_memory_device(dev_t rdev)
+{
+	if (MAJOR(rdev) != MEM_MAJOR)
+		return false;
+	switch (MINOR(rdev)) {
+	case 3: /* null */
+	case 5: /* zero */
+	case 7: /* full */
+	case 8: /* random */
+	case 9: /* urandom */
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Regular files of these file systems have no state but their contents and the
+ * position. Others (debugfs, mqueue, bpf ...) keep state behind each open file.
+ */
+static bool regular_by_path(const struct super_block *sb)
+{
+	if (sb->s_type->fs_flags & FS_REQUIRES_DEV)
+		return true;
+	switch (sb->s_magic) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+	case AFS_FS_MAGIC:
+	case ECRYPTFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case HOSTFS_SUPER_MAGIC:
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+		return true;
+	}
+	return false;
+}
+
+static bool path_match(struct file *file)
+{
+	const struct path *path = file_user_path(file);
+	struct inode *inode = d_inode(path->dentry);
+
+	if (file->f_mode & FMODE_PATH)
+		return true;
+	/* memfd, SysV shared memory, mqueue, pipes ... have no name to open */
+	if (path->mnt->mnt_flags & MNT_INTERNAL)
+		return false;
+	if (S_ISREG(inode->i_mode))
+		return regular_by_path(inode->i_sb);
+	if (S_ISCHR(inode->i_mode))
+		return is_memory_device(inode->i_rdev);
+	return S_ISDIR(inode->i_mode);
+}
+
+static const char *kind_name(umode_t mode)
+{
+	if (S_ISREG(mode))
+		return "file";
+	if (S_ISDIR(mode))
+		return "directory";
+	if (S_ISLNK(mode))
+		return "symlink";
+	return "special file";
+}
+
+static int path_collect(struct ckpt_ctx *ctx, struct file *file)
+{
+	const struct path *path = file_user_path(file);
+	umode_t mode = d_inode(path->dentry)->i_mode;
+	const char *why, *name;
+	char *buf;
+	int err = 0;
+
+	buf = __getname();
+	if (!buf)
+		return -ENOMEM;
+
+	why = ckpt_path_obstacle(ctx, path, buf);
+	if (why) {
+		name = d_path(path, buf, PATH_MAX);
+		err = ckpt_file_refuse(ctx, file, "%s %s: %s", kind_name(mode),
+				       IS_ERR(name) ? "?" : name, why);
+	}
+	__putname(buf);
+	return err;
+}
+
+static int path_checkpoint(struct ckpt_ctx *ctx, struct file *file)
+{
+	const struct path *path = file_user_path(file);
+	struct inode *inode = d_inode(path->dentry);
+	struct ckpt_rec_file_path rec = {};
+	char *buf, *name;
+	int err;
+
+	buf = __getname();
+	if (!buf)
+		return -ENOMEM;
+	name = ckpt_path_get(ctx, path, buf);
+	if (IS_ERR(name)) {
+		err = ckpt_err(ctx, -EAGAIN, "%pD4: path changed during the checkpoint", file);
+		goto out;
+	}
+
+	rec.mode = inode->i_mode;
+	rec.rdev = new_encode_dev(inode->i_rdev);
+	rec.ino = inode->i_ino;
+	rec.size = i_size_read(inode);
+	rec.mtime_sec = inode_get_mtime_sec(inode);
+	rec.mtime_nsec = inode_get_mtime_nsec(inode);
+	rec.path_len = strlen(name);
+	err = ckpt_write2(ctx, CKPT_REC_FILE_PATH, &rec, sizeof(rec), name, rec.path_len);
+out:
+	__putname(buf);
+	return err;
+}
+
+/*
+ * Another type of file, or a shorter one, cannot be what the program was working
+ * with. Other differences are normal for a program that went on running.
+ */
+static int path_verify(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *rec,
+		       const char *name, const struct inode *inode)
+{
+	if ((inode->i_mode ^ rec->mode) & S_IFMT)
+		return ckpt_err(ctx, -EINVAL, "%s: was a %s at the checkpoint, is a %s now",
+				name, kind_name(rec->mode), kind_name(inode->i_mode));
+	if (new_encode_dev(inode->i_rdev) != rec->rdev)
+		return ckpt_err(ctx, -EINVAL, "%s: another device than at the checkpoint", name);
+	if (!S_ISREG(inode->i_mode))
+		return 0;
+	if (i_size_read(inode) < 0 || (u64)i_size_read(inode) < rec->size)
+		return ckpt_err(ctx, -EINVAL,
+				"%s: shorter than at the checkpoint (%lld bytes, had %llu)",
+				name, i_size_read(inode), rec->size);
+	if (inode->i_ino != rec->ino)
+		ckpt_warn(ctx, "%s: replaced since the checkpoint", name);
+	else if (inode_get_mtime_sec(inode) != rec->mtime_sec ||
+		 inode_get_mtime_nsec(inode) != rec->mtime_nsec)
+		ckpt_warn(ctx, "%s: changed since the checkpoint", name);
+	return 0;
+}
+
+static struct file *path_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_file *file_rec)
+{
+	struct ckpt_rec_file_path rec;
+	struct file *file;
+	struct path path;
+	const void *tail;
+	size_t len;
+	char *name;
+	int err;
+
+	err = ckpt_read_tail(ctx, CKPT_REC_FILE_PATH, &rec, sizeof(rec), &tail, &len);
+	if (err)
+		return ERR_PTR(err);
+	if (rec.path_len > len)
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed path in the image"));
+	name = ckpt_path_from_image(ctx, tail, rec.path_len);
+	if (IS_ERR(name))
+		return ERR_CAST(name);
+
+	err = ckpt_path_lookup(ctx, name, &path);
+	if (err) {
+		file = ERR_PTR(ckpt_err(ctx, err, "%s: cannot be found", name));
+		goto out_name;
+	}
+	err = path_verify(ctx, &rec, name, d_inode(path.dentry));
+	if (err) {
+		file = ERR_PTR(err);
+		goto out_path;
+	}
+	if (S_ISCHR(rec.mode) && !(file_rec->f_flags & O_PATH) &&
+	    !is_memory_device(d_inode(path.dentry)->i_rdev)) {
+		file = ERR_PTR(ckpt_err(ctx, -EINVAL, "%s: not a device that can be restored",
+					name));
+		goto out_path;
+	}
+	file = ckpt_path_open(ctx, name, &path, file_rec->f_flags);
+	if (IS_ERR(file))
+		file = ERR_PTR(ckpt_err(ctx, PTR_ERR(file), "%s: cannot be opened", name));
+out_path:
+	path_put(&path);
+out_name:
+	ckpt_path_put(name);
+	return file;
+}
+
+static const struct ckpt_file_ops path_file_ops = {
+	.name = "path",
+	.rec_type = CKPT_REC_FILE_PATH,
+	.match = path_match,
+	.collect = path_collect,
+	.checkpoint = path_checkpoint,
+	.restore = path_restore,
+};
+
+static int __init ckpt_path_init(void)
+{
+	return ckpt_register_file(&path_file_ops);
+}
+fs_initcall(ckpt_path_init);

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pipes and FIFOs.
+ *
+ * The object is the inode: it stands for the ring with the data. While the
+ * objhash holds it, it counts as one more open file of the pipe, but neither as
+ * reader nor as writer; so the ring stays alive between the restore of the
+ * object and that of the open files, and end-of-file and SIGPIPE come exactly
+ * as they would have.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/highmem.h>
+#include <linux/init.h>
+#include <linux/magic.h>
+#include <linux/pipe_fs_i.h>
+
+#include "../internal.h"
+#include "internal.h"
+
+static bool is_fifo(const struct inode *inode)
+{
+	return inode->i_sb->s_magic != PIPEFS_MAGIC;
+}
+
+/* The super block must not go while only the objhash holds the inode. */
+static void pipe_grab(void *ptr)
+{
+	struct inode *inode = ptr;
+
+	atomic_inc(&inode->i_sb->s_active);
+	ihold(inode);
+	spin_lock(&inode->i_lock);
+	inode->i_pipe->files++;
+	spin_unlock(&inode->i_lock);
+}
+
+static void pipe_drop(void *ptr)
+{
+	struct inode *inode = ptr;
+	struct super_block *sb = inode->i_sb;
+
+	put_pipe_info(inode, inode->i_pipe);
+	iput(inode);
+	deactivate_super(sb);
+}
+
+static long pipe_users(void *ptr)
+{
+	struct inode *inode = ptr;
+
+	return READ_ONCE(inode->i_pipe->files);
+}
+
+static int pipe_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
+{
+	struct ckpt_file_match match = { .pipe = ptr };
+
+	return ckpt_find_file_holder(ctx, &match, holder);
+}
+
+/*
+ * Copies what buffer number @nr from the tail holds to @page: the length, or an
+ * errno. The pipe is not consumed.
+ */
+static int copy_buf(struct pipe_inode_info *pipe, unsigned int nr, unsigned int offset,
+		    void *page, bool *packet)
+{
+	struct pipe_buffer *buf;
+	unsigned int len = 0;
+	int err;
+
+	pipe_lock(pipe);
+	if (nr < pipe_occupancy(pipe->head, pipe->tail)) {
+		buf = pipe_buf(pipe, pipe->tail + nr);
+		err = pipe_buf_confirm(pipe, buf);
+		if (err) {
+			pipe_unlock(pipe);
+			return err;
+		}
+		if (offset < buf->len) {
+			offset += buf->offset;
+			len = min_t(unsigned int, buf->len + buf->offset - offset,
+				    PAGE_SIZE - offset_in_page(offset));
+			memcpy_from_page(page, buf->page + (offset >> PAGE_SHIFT),
+					 offset_in_page(offset), len);
+		}
+		*packet = buf->flags & PIPE_BUF_FLAG_PACKET;
+	}
+	pipe_unlock(pipe);
+	return len;
+}
+
+static int write_buf(struct ckpt_ctx *ctx, struct pipe_inode_info *pipe, unsigned int nr,
+		     void *page)
+{
+	struct ckpt_rec_pipe_buf rec = {};
+	unsigned int offset = 0;
+	bool packet;
+	int len, err;
+
+	/* spliced buffers can be longer than a page; they are no packets */
+	while ((len = copy_buf(pipe, nr, offset, page, &packet)) > 0) {
+		rec.flags = packet ? CKPT_PIPE_BUF_PACKET : 0;
+		rec.len = len;
+		err = ckpt_write2(ctx, CKPT_REC_PIPE_BUF, &rec, sizeof(rec), page, len);
+		if (err)
+			return err;
+		offset += len;
+	}
+	if (len < 0)
+		return ckpt_err(ctx, len, "pipe: contents cannot be read");
+	return 0;
+}
+
+/* Each record takes one slot at restart, also where a spliced buffer takes two. */
+static unsigned int count_bufs(struct pipe_inode_info *pipe)
+{
+	struct pipe_buffer *buf;
+	unsigned int i, nr = 0;
+
+	pipe_lock(pipe);
+	for (i = pipe->tail; i != pipe->head; i++) {
+		buf = pipe_buf(pipe, i);
+		if (buf->len)
+			nr += DIV_ROUND_UP(offset_in_page(buf->offset) + buf->len, PAGE_SIZE);
+	}
+	pipe_unlock(pipe);
+	return nr;
+}
+
+/* The inode has no path, only its open files do. */
+static char *fifo_path(struct ckpt_ctx *ctx, struct inode *inode, char *buf)
+{
+	struct ckpt_file_match match = { .pipe = inode };
+	struct file *file;
+	char *name;
+
+	file = ckpt_find_file_inside(ctx, &match);
+	if (!file)
+		return ERR_PTR(-ENOENT);
+	name = ckpt_path_get(ctx, file_user_path(file), buf);
+	fput(file);
+	return name;
+}
+
+static int write_head(struct ckpt_ctx *ctx, struct inode *inode)
+{
+	struct ckpt_rec_pipe rec = {
+		.ring_size = inode->i_pipe->ring_size,
+		.nr_bufs = count_bufs(inode->i_pipe),
+		.mode = inode->i_mode & 0777,
+		.uid = from_kuid_munged(current_user_ns(), inode->i_uid),
+		.gid = from_kgid_munged(current_user_ns(), inode->i_gid),
+	};
+	char *buf = NULL, *name = NULL;
+	int err;
+
+	if (rec.nr_bufs > rec.ring_size)
+		rec.ring_size = roundup_pow_of_two(rec.nr_bufs);
+	if (is_fifo(inode)) {
+		buf = __getname();
+		if (!buf)
+			return -ENOMEM;
+		name = fifo_path(ctx, inode, buf);
+		if (IS_ERR(name)) {
+			err = ckpt_err(ctx, -EAGAIN, "FIFO changed during the checkpoint");
+			goto out;
+		}
+		rec.flags = CKPT_PIPE_FIFO;
+		rec.path_len = strlen(name);
+	}
+	err = ckpt_write2(ctx, CKPT_REC_PIPE, &rec, sizeof(rec), name, rec.path_len);
+out:
+	if (buf)
+		__putname(buf);
+	return err;
+}
+
+static int pipe_checkpoint(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct inode *inode = ptr;
+	struct pipe_inode_info *pipe = inode->i_pipe;
+	unsigned int i, nr = pipe_occupancy(pipe->head, pipe->tail);
+	void *page;
+	int err;
+
+	err = write_head(ctx, inode);
+	if (err || !nr)
+		return err;
+	page = (void *)__get_free_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	for (i = 0; !err && i < nr; i++)
+		err = write_buf(ctx, pipe, i, page);
+	free_page((unsigned long)page);
+	return err;
+}
+
+/* @writer is our own, not blocking; a reader exists, so there is no SIGPIPE. */
+static int read_buf(struct ckpt_ctx *ctx, struct file *writer)
+{
+	struct ckpt_rec_pipe_buf rec;
+	const void *data;
+	ssize_t written;
+	size_t len;
+	int err;
+
+	err = ckpt_read_tail(ctx, CKPT_REC_PIPE_BUF, &rec, sizeof(rec), &data, &len);
+	if (err)
+		return err;
+	if (!rec.len || rec.len > PAGE_SIZE || rec.len > len ||
+	    (rec.flags & ~CKPT_PIPE_BUF_PACKET))
+		return ckpt_err(ctx, -EINVAL, "pipe: malformed buffer");
+
+	spin_lock(&writer->f_lock);
+	if (rec.flags & CKPT_PIPE_BUF_PACKET)
+		writer->f_flags |= O_DIRECT;
+	else
+		writer->f_flags &= ~O_DIRECT;
+	spin_unlock(&writer->f_lock);
+
+	written = kernel_write(writer, data, rec.len, NULL);
+	if (written == rec.len)
+		return 0;
+	return ckpt_err(ctx, written < 0 && written != -EAGAIN ? written : -EINVAL,
+			"pipe: contents do not fit");
+}
+
+static int fill_pipe(struct ckpt_ctx *ctx, struct file *writer, struct ckpt_rec_pipe *rec)
+{
+	struct pipe_inode_info *pipe = get_pipe_info(writer, false);
+	long size;
+	int err = 0;
+
+	if (pipe->ring_size != rec->ring_size) {
+		size = pipe_fcntl(writer, F_SETPIPE_SZ, rec->ring_size << PAGE_SHIFT);
+		if (size < 0)
+			return ckpt_err(ctx, size, "pipe: size %u pages cannot be set",
+					rec->ring_size);
+	}
+	while (!err && rec->nr_bufs--)
+		err = read_buf(ctx, writer);
+	return err;
+}
+
+/* The owner decides who may open /proc/PID/fd/N: only for who may give it away. */
+static void set_owner(struct inode *inode, const struct ckpt_rec_pipe *rec)
+{
+	kuid_t uid = make_kuid(current_user_ns(), rec->uid);
+	kgid_t gid = make_kgid(current_user_ns(), rec->gid);
+
+	inode->i_mode = S_IFIFO | rec->mode;
+	if (!ns_capable(current_user_ns(), CAP_CHOWN))
+		return;
+	if (uid_valid(uid))
+		inode->i_uid = uid;
+	if (gid_valid(gid))
+		inode->i_gid = gid;
+}
+
+/*
+ * Files that must be gone before the tree runs are closed at once: fput() would
+ * wait until the restarter returns to user mode.
+ */
+static struct inode *restore_pipe(struct ckpt_ctx *ctx, struct ckpt_rec_pipe *rec)
+{
+	struct file *ends[2];
+	struct inode *inode;
+	int err;
+
+	err = create_pipe_files(ends, O_NONBLOCK);
+	if (err)
+		return ERR_PTR(err);
+	inode = file_inode(ends[1]);
+	pipe_grab(inode);
+	set_owner(inode, rec);
+	err = fill_pipe(ctx, ends[1], rec);
+	__fput_sync(ends[1]);
+	__fput_sync(ends[0]);
+	if (err) {
+		pipe_drop(inode);
+		return ERR_PTR(err);
+	}
+	return inode;
+}
+
+/* Opened for reading and writing, it never blocks. */
+static struct file *open_fifo(struct ckpt_ctx *ctx, const char *name)
+{
+	struct file *file;
+	struct path path;
+	int err;
+
+	err = ckpt_path_lookup(ctx, name, &path);
+	if (err)
+		return ERR_PTR(ckpt_err(ctx, err, "%s: cannot be found", name));
+	if (S_ISFIFO(d_inode(path.dentry)->i_mode)) {
+		file = ckpt_path_open(ctx, name, &path, O_RDWR);
+		if (IS_ERR(file))
+			ckpt_err(ctx, PTR_ERR(file), "%s: cannot be opened", name);
+	} else {
+		file = ERR_PTR(ckpt_err(ctx, -EINVAL, "%s: was a FIFO at the checkpoint", name));
+	}
+	path_put(&path);
+	return file;
+}
+
+static struct inode *restore_fifo(struct ckpt_ctx *ctx, struct ckpt_rec_pipe *rec,
+				  const void *path, size_t len)
+{
+	struct inode *inode;
+	struct file *file;
+	char *name;
+	int err = 0;
+
+	name = ckpt_path_from_image(ctx, path, len);
+	if (IS_ERR(name))
+		return ERR_CAST(name);
+	file = open_fifo(ctx, name);
+	if (IS_ERR(file)) {
+		inode = ERR_CAST(file);
+		goto out;
+	}
+	inode = file_inode(file);
+	pipe_grab(inode);
+	/* besides us: nobody's data may be mixed with that of the image */
+	if (pipe_users(inode) == 2)
+		err = fill_pipe(ctx, file, rec);
+	else if (rec->nr_bufs)
+		err = ckpt_err(ctx, -EBUSY, "%s: is open elsewhere, contents cannot be restored",
+			       name);
+	__fput_sync(file);
+	if (err) {
+		pipe_drop(inode);
+		inode = ERR_PTR(err);
+	}
+out:
+	ckpt_path_put(name);
+	return inode;
+}
+
+static void *pipe_restore(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_pipe rec;
+	const void *path;
+	size_t len;
+	int err;
+
+	err = ckpt_read_tail(ctx, CKPT_REC_PIPE, &rec, sizeof(rec), &path, &len);
+	if (err)
+		return ERR_PTR(err);
+	if ((rec.flags & ~CKPT_PIPE_FIFO) || (rec.mode & ~0777) || rec.pad ||
+	    rec.path_len > len || !is_power_of_2(rec.ring_size) ||
+	    rec.ring_size > (1U << 31) >> PAGE_SHIFT)
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed pipe"));
+	if (rec.flags & CKPT_PIPE_FIFO)
+		return restore_fifo(ctx, &rec, path, rec.path_len);
+	return restore_pipe(ctx, &rec);
+}
+
+const struct ckpt_obj_ops ckpt_pipe_obj_ops = {
+	.obj_name = "pipe",
+	.obj_type = CKPT_OBJ_PIPE,
+	.stage = CKPT_STAGE_GLOBAL,
+	.ref_grab = pipe_grab,
+	.ref_drop = pipe_drop,
+	.ref_users = pipe_users,
+	.find_holder = pipe_find_holder,
+	.checkpoint = pipe_checkpoint,
+	.restore = pipe_restore,
+};
+
+static int pipe_file_collect(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	const char *why;
+	char *buf;
+	int ret = 0;
+
+	if (pipe_has_watch_queue(inode->i_pipe))
+		return ckpt_file_refuse(ctx, file, "notification pipe: not supported");
+	if (is_fifo(inode)) {
+		buf = __getname();
+		if (!buf)
+			return -ENOMEM;
+		why = ckpt_path_obstacle(ctx, file_user_path(file), buf);
+		if (why)
+			ret = ckpt_file_refuse(ctx, file, "FIFO %pD4: %s", file, why);
+		__putname(buf);
+		if (ret)
+			return ret;
+	}
+	ret = ckpt_obj_collect(ctx, inode, &ckpt_pipe_obj_ops);
+	return ret < 0 ? ret : 0;
+}
+
+static int pipe_file_checkpoint(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct inode *inode = file_inode(file);
+	struct ckpt_rec_file_pipe rec = {};
+	char *buf = NULL, *name = NULL;
+	int ret;
+
+	ret = ckpt_obj_ref(ctx, inode, &ckpt_pipe_obj_ops);
+	if (ret < 0)
+		return ret;
+	rec.objref = ret;
+	if (is_fifo(inode)) {
+		buf = __getname();
+		if (!buf)
+			return -ENOMEM;
+		name = ckpt_path_get(ctx, file_user_path(file), buf);
+		if (IS_ERR(name)) {
+			ret = ckpt_err(ctx, -EAGAIN, "FIFO changed during the checkpoint");
+			goto out;
+		}
+		rec.path_len = strlen(name);
+		if (file->f_pipe == inode->i_pipe->w_counter)
+			rec.flags = CKPT_FILE_PIPE_NO_WRITER;
+	}
+	ret = ckpt_write2(ctx, CKPT_REC_FILE_PIPE, &rec, sizeof(rec), name, rec.path_len);
+out:
+	if (buf)
+		__putname(buf);
+	return ret;
+}
+
+/*
+ * With O_NONBLOCK a reader need not wait for a writer; a writer needs a reader,
+ * which we are until it is open. Our reader leaves the count of writers alone,
+ * by which a reader knows whether one ever came.
+ */
+static struct file *reopen_fifo(struct ckpt_ctx *ctx, struct inode *inode, const char *name,
+				const struct ckpt_rec_file *file_rec)
+{
+	struct file *file, *reader;
+	struct path path;
+	int err;
+
+	err = ckpt_path_lookup(ctx, name, &path);
+	if (err)
+		return ERR_PTR(ckpt_err(ctx, err, "%s: cannot be found", name));
+	if (d_inode(path.dentry) != inode) {
+		file = ERR_PTR(ckpt_err(ctx, -EINVAL, "%s: not the FIFO it was", name));
+		goto out;
+	}
+	reader = dentry_open(&path, O_RDONLY | O_NONBLOCK, current_cred());
+	if (IS_ERR(reader)) {
+		file = reader;
+		goto out;
+	}
+	file = ckpt_path_open(ctx, name, &path, file_rec->f_flags);
+	__fput_sync(reader);
+	if (IS_ERR(file))
+		ckpt_err(ctx, PTR_ERR(file), "%s: cannot be opened", name);
+out:
+	path_put(&path);
+	return file;
+}
+
+static struct file *restore_fifo_file(struct ckpt_ctx *ctx, struct inode *inode,
+				      const struct ckpt_rec_file *file_rec,
+				      const struct ckpt_rec_file_pipe *rec, const void *path)
+{
+	struct file *file;
+	char *name;
+
+	name = ckpt_path_from_image(ctx, path, rec->path_len);
+	if (IS_ERR(name))
+		return ERR_CAST(name);
+	file = reopen_fifo(ctx, inode, name, file_rec);
+	if (!IS_ERR(file) && !(rec->flags & CKPT_FILE_PIPE_NO_WRITER))
+		file->f_pipe = 0;
+	ckpt_path_put(name);
+	return file;
+}
+
+static struct file *pipe_file_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_file *file_rec)
+{
+	struct ckpt_rec_file_pipe rec;
+	struct inode *inode;
+	const void *path;
+	struct file *file;
+	size_t len;
+	int err;
+
+	err = ckpt_read_tail(ctx, CKPT_REC_FILE_PIPE, &rec, sizeof(rec), &path, &len);
+	if (err)
+		return ERR_PTR(err);
+	inode = ckpt_obj_fetch(ctx, rec.objref, &ckpt_pipe_obj_ops);
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	if ((rec.flags & ~CKPT_FILE_PIPE_NO_WRITER) || rec.pad || rec.path_len > len ||
+	    (file_rec->f_flags & (O_PATH | __FMODE_EXEC)))
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed pipe descriptor"));
+
+	if (is_fifo(inode))
+		return restore_fifo_file(ctx, inode, file_rec, &rec, path);
+	file = pipe_open_file(inode, file_rec->f_flags & (O_ACCMODE | O_NONBLOCK | O_DIRECT));
+	if (IS_ERR(file))
+		ckpt_err(ctx, PTR_ERR(file), "pipe: cannot be opened");
+	return file;
+}
+
+static const struct ckpt_file_ops pipe_file_ops = {
+	.name = "pipe",
+	.rec_type = CKPT_REC_FILE_PIPE,
+	.fop = &pipefifo_fops,
+	.collect = pipe_file_collect,
+	.checkpoint = pipe_file_checkpoint,
+	.restore = pipe_file_restore,
+};
+
+static int __init ckpt_pipe_init(void)
+{
+	return ckpt_register_obj(&ckpt_pipe_obj_ops) ?: ckpt_register_file(&pipe_file_ops);
+}
+fs_initcall(ckpt_pipe_init);
