@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What x86 keeps in an address space: the vdso, and features that are refused.
+ */
+#include <linux/checkpoint.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <asm/mmu.h>
+#include <asm/mmu_context.h>
+#include <asm/vdso.h>
+
+/**
+ * ckpt_arch_vma() - is this mapping the architecture's?
+ * @vma: a mapping
+ *
+ * Context: mmap_lock held.
+ * Return: true for the vdso and its data pages, as far as
+ * ckpt_arch_mm_collect() accepts them.
+ */
+bool ckpt_arch_vma(struct vm_area_struct *vma)
+{
+	const struct vdso_image *image = vma->vm_mm->context.vdso_image;
+	unsigned long text = (unsigned long)vma->vm_mm->context.vdso;
+
+	if (vma->vm_file || vma->anon_vma || !image || !text || !vma->vm_ops || !vma->vm_ops->name)
+		return false;
+	return (vma->vm_start == text && vma->vm_end == text + image->size) ||
+	       (vma->vm_start == text + image->sym_vvar_start && vma->vm_end == text);
+}
+
+static const char *mm_obstacle(struct mm_struct *mm)
+{
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	if (mm->context.ldt)
+		return "local descriptor table";
+#endif
+	if (mm_lam_cr3_mask(mm))
+		return "linear address masking";
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && mm->context.pkey_allocation_map != 1)
+		return "protection keys";
+#endif
+	if (mm->context.vdso_image && mm->context.vdso_image != &vdso_image_64)
+		return "32-bit vdso";
+	return NULL;
+}
+
+/* The kernel's mappings must be where they belong together: both, or none. */
+static int vdso_mappings(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	int nr = 0;
+
+	for_each_vma(vmi, vma)
+		nr += ckpt_arch_vma(vma);
+	return nr;
+}
+
+/**
+ * ckpt_arch_mm_collect() - refuse what cannot be saved
+ * @ctx: the checkpoint
+ * @mm: its tasks are frozen
+ *
+ * Context: Process context, no locks.
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int ckpt_arch_mm_collect(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	const char *what = mm_obstacle(mm);
+	int nr;
+
+	mmap_read_lock(mm);
+	nr = vdso_mappings(mm);
+	mmap_read_unlock(mm);
+	if (!what && nr != 0 && nr != 2)
+		what = "vdso without its data pages";
+	if (!what)
+		return 0;
+	return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s: not supported", ckpt_whom(ctx), what);
+}
+
+/**
+ * ckpt_arch_mm_write() - write CKPT_REC_MM_ARCH
+ * @ctx: the checkpoint
+ * @mm: its tasks are frozen
+ *
+ * Context: Process context, no locks.
+ * Return: 0 or an errno of the stream.
+ */
+int ckpt_arch_mm_write(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	const struct vdso_image *image = mm->context.vdso_image;
+	struct ckpt_rec_mm_arch rec = { };
+	int nr;
+
+	mmap_read_lock(mm);
+	nr = vdso_mappings(mm);
+	mmap_read_unlock(mm);
+	if (nr) {
+		rec.vdso = (unsigned long)mm->context.vdso;
+		rec.vdso_base = rec.vdso + image->sym_vvar_start;
+		rec.vdso_end = rec.vdso + image->size;
+	}
+	if (test_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags))
+		rec.flags |= CKPT_MM_ARCH_VSYSCALL;
+	return ckpt_write(ctx, CKPT_REC_MM_ARCH, &rec, sizeof(rec));
+}
+
+static int map_vdso_at(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		       const struct ckpt_rec_mm_arch *rec)
+{
+	const struct vdso_image *image = &vdso_image_64;
+	int ret;
+
+	if (rec->vdso_base != rec->vdso + image->sym_vvar_start ||
+	    rec->vdso_end != rec->vdso + image->size ||
+	    rec->vdso_base >= rec->vdso || rec->vdso_end > TASK_SIZE ||
+	    !PAGE_ALIGNED(rec->vdso_base))
+		return ckpt_err(ctx, -EINVAL, "%s: vdso of the image does not fit this kernel",
+				ckpt_whom(ctx));
+	ret = map_vdso_once(image, rec->vdso_base);
+	/* The address is a hint; nothing else is mapped, so only a bad one is not taken. */
+	if (!ret && (unsigned long)mm->context.vdso != rec->vdso)
+		ret = -EINVAL;
+	if (ret)
+		return ckpt_err(ctx, ret, "%s: vdso cannot be mapped at %llx", ckpt_whom(ctx),
+				rec->vdso);
+	return 0;
+}
+
+/**
+ * ckpt_arch_mm_restore() - read CKPT_REC_MM_ARCH
+ * @ctx: the restart
+ * @mm: address space of current, empty
+ *
+ * Context: Process context of the owner, no locks.
+ * Return: 0 or an errno after ckpt_err().
+ */
+int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	struct ckpt_rec_mm_arch rec;
+	int ret;
+
+	ret = ckpt_read(ctx, CKPT_REC_MM_ARCH, &rec, sizeof(rec));
+	if (ret)
+		return ret;
+	if (rec.flags & ~CKPT_MM_ARCH_VSYSCALL || rec.pad)
+		return ckpt_err(ctx, -EINVAL, "image: unknown flags of an address space: %x",
+				rec.flags);
+	if (rec.flags & CKPT_MM_ARCH_VSYSCALL)
+		set_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags);
+	return rec.vdso ? map_vdso_at(ctx, mm, &rec) : 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Saving and restoring memory: what the files of this directory share.
+ */
+#ifndef _MM_CHECKPOINT_MM_H
+#define _MM_CHECKPOINT_MM_H
+
+#include <linux/bvec.h>
+#include <linux/checkpoint.h>
+#include <linux/mm.h>
+
+/* pages in one DATA block */
+#define CKPT_BATCH_PAGES	(CKPT_BLOCK_DATA_MAX / PAGE_SIZE)
+#define CKPT_BATCH_RUNS		1024
+
+/**
+ * struct ckpt_batch - page contents on their way into one CKPT_REC_PAGES
+ * @ctx: the checkpoint
+ * @objref: the mm or shared memory object that the pages belong to
+ * @unstable: someone may write to the pages meanwhile
+ * @nr_runs: used entries of @runs
+ * @nr_bvecs: used entries of @bvecs; each holds a reference on its folio
+ * @nr_pages: pages in @bvecs
+ * @runs: where the pages belong
+ * @bvecs: their contents
+ */
+struct ckpt_batch {
+	struct ckpt_ctx *ctx;
+	u32 objref;
+	bool unstable;
+	unsigned int nr_runs;
+	unsigned int nr_bvecs;
+	unsigned int nr_pages;
+	struct ckpt_page_run runs[CKPT_BATCH_RUNS];
+	struct bio_vec bvecs[CKPT_BATCH_PAGES];
+};
+
+struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unstable);
+void ckpt_batch_free(struct ckpt_batch *batch);
+bool ckpt_batch_page(struct ckpt_batch *batch, u64 index, struct page *page, u32 flags);
+bool ckpt_batch_cow(struct ckpt_batch *batch, u64 index, u32 src_objref, u64 src_index);
+int ckpt_batch_flush(struct ckpt_batch *batch);
+
+/**
+ * struct ckpt_fill - page contents as read from one CKPT_REC_PAGES
+ * @nr: pages
+ * @index: where each belongs
+ * @flags: those of its run
+ * @pages: its contents, with a reference on the folio; install() takes over
+ *	those that it sets to NULL
+ * @bvecs: the same for reading
+ */
+struct ckpt_fill {
+	unsigned int nr;
+	u64 index[CKPT_BATCH_PAGES];
+	u32 flags[CKPT_BATCH_PAGES];
+	struct page *pages[CKPT_BATCH_PAGES];
+	struct bio_vec bvecs[CKPT_BATCH_PAGES];
+};
+
+/**
+ * struct ckpt_fill_ops - where pages that are read go
+ * @get: Required. A page to read page @index of @obj into, with a reference.
+ *	Returns an ERR_PTR after ckpt_err().
+ * @install: Required. Makes the pages part of @obj. Errors after ckpt_err().
+ * @share: Optional. The same for a CKPT_RUN_COW run. Errors after ckpt_err().
+ */
+struct ckpt_fill_ops {
+	struct page *(*get)(struct ckpt_ctx *ctx, void *obj, u64 index);
+	int (*install)(struct ckpt_ctx *ctx, void *obj, struct ckpt_fill *fill);
+	int (*share)(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *run);
+};
+
+int ckpt_fill_all(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_ops *ops);
+
+/* pages.c */
+int ckpt_mm_write_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_mm_check_pinned(struct ckpt_ctx *ctx, struct mm_struct *mm);
+
+/* fill.c */
+int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
+pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr);
+int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *folio);
+bool ckpt_vma_holds_pages(struct vm_area_struct *vma);
+
+/* vma.c */
+int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma);
+int ckpt_mm_write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm);
+void ckpt_mm_populate_locked(struct mm_struct *mm);
+
+/* cow.c */
+struct ckpt_cow *ckpt_cow_get(struct ckpt_ctx *ctx);
+int ckpt_cow_add_mm(struct ckpt_cow *cow, u32 objref);
+int ckpt_cow_vma(struct ckpt_cow *cow, struct vm_area_struct *vma, struct ckpt_rec_vma *rec);
+int ckpt_cow_page(struct ckpt_cow *cow, unsigned long pfn, u64 index, u32 *src_objref,
+		  u64 *src_index);
+int ckpt_cow_reserve(struct ckpt_cow *cow, unsigned long pfn);
+int ckpt_cow_link(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec);
+int ckpt_cow_share(struct ckpt_ctx *ctx, void *mm, const struct ckpt_page_run *run);
+
+/* shmem.c */
+bool ckpt_file_is_shmem(struct file *file);
+
+#endif /* _MM_CHECKPOINT_MM_H */

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Private pages of an address space, on their way into the image.
+ */
+#include <linux/ksm.h>
+#include <linux/pagewalk.h>
+#include <linux/rmap.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "mm.h"
+
+/**
+ * ckpt_batch_alloc() - prepare to write pages of an object
+ * @ctx: the checkpoint
+ * @objref: mm or shared memory object
+ * @unstable: someone may write to the pages meanwhile
+ *
+ * Context: Process context, may sleep.
+ * Return: The batch, empty, or NULL without memory.
+ */
+struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unstable)
+{
+	struct ckpt_batch *batch = kvmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT);
+
+	if (!batch)
+		return NULL;
+	batch->ctx = ctx;
+	batch->objref = objref;
+	batch->unstable = unstable;
+	batch->nr_runs = 0;
+	batch->nr_bvecs = 0;
+	batch->nr_pages = 0;
+	return batch;
+}
+
+static void batch_put_pages(struct ckpt_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < batch->nr_bvecs; i++)
+		folio_put(page_folio(batch->bvecs[i].bv_page));
+	batch->nr_runs = 0;
+	batch->nr_bvecs = 0;
+	batch->nr_pages = 0;
+}
+
+/**
+ * ckpt_batch_free() - drop a batch and what is still in it
+ * @batch: the batch or NULL
+ */
+void ckpt_batch_free(struct ckpt_batch *batch)
+{
+	if (!batch)
+		return;
+	batch_put_pages(batch);
+	kvfree(batch);
+}
+
+static bool batch_run(struct ckpt_batch *batch, u64 index, u32 flags, u32 src_objref,
+		      u64 src_index)
+{
+	struct ckpt_page_run *run;
+
+	if (batch->nr_runs) {
+		run = &batch->runs[batch->nr_runs - 1];
+		if (run->flags == flags && run->index + run->nr == index &&
+		    run->src_objref == src_objref && run->nr < U32_MAX &&
+		    (flags != CKPT_RUN_COW || run->src_index + run->nr == src_index)) {
+			run->nr++;
+			return true;
+		}
+	}
+	if (batch->nr_runs == CKPT_BATCH_RUNS)
+		return false;
+	batch->runs[batch->nr_runs++] = (struct ckpt_page_run) {
+		.index = index,
+		.nr = 1,
+		.flags = flags,
+		.src_index = src_index,
+		.src_objref = src_objref,
+	};
+	return true;
+}
+
+/**
+ * ckpt_batch_page() - add a page with its contents
+ * @batch: the batch
+ * @index: where it belongs
+ * @page: the page; its folio is referenced until the batch is flushed
+ * @flags: CKPT_RUN_DATA or CKPT_RUN_SHARED
+ *
+ * Context: Any.
+ * Return: false if the batch is full.
+ */
+bool ckpt_batch_page(struct ckpt_batch *batch, u64 index, struct page *page, u32 flags)
+{
+	struct folio *folio = page_folio(page);
+	struct bio_vec *bv;
+
+	if (batch->nr_pages == CKPT_BATCH_PAGES || !batch_run(batch, index, flags, 0, 0))
+		return false;
+	batch->nr_pages++;
+	if (batch->nr_bvecs) {
+		bv = &batch->bvecs[batch->nr_bvecs - 1];
+		if (bv->bv_page + (bv->bv_len >> PAGE_SHIFT) == page &&
+		    page_folio(bv->bv_page) == folio) {
+			bv->bv_len += PAGE_SIZE;
+			return true;
+		}
+	}
+	folio_get(folio);
+	bvec_set_page(&batch->bvecs[batch->nr_bvecs++], page, PAGE_SIZE, 0);
+	return true;
+}
+
+/**
+ * ckpt_batch_cow() - add a page that another mm has already brought
+ * @batch: the batch
+ * @index: where it belongs
+ * @src_objref: the other mm
+ * @src_index: where it is there
+ *
+ * Context: Any.
+ * Return: false if the batch is full.
+ */
+bool ckpt_batch_cow(struct ckpt_batch *batch, u64 index, u32 src_objref, u64 src_index)
+{
+	return batch_run(batch, index, CKPT_RUN_COW, src_objref, src_index);
+}
+
+/**
+ * ckpt_batch_flush() - write what is in a batch
+ * @batch: the batch, empty afterwards
+ *
+ * Context: Process context, no locks.
+ * Return: 0 or an errno of ckpt_write_pages().
+ */
+int ckpt_batch_flush(struct ckpt_batch *batch)
+{
+	int ret;
+
+	if (!batch->nr_runs)
+		return 0;
+	ret = ckpt_write_pages(batch->ctx, batch->objref, batch->runs, batch->nr_runs,
+			       batch->bvecs, batch->nr_bvecs, batch->unstable);
+	batch_put_pages(batch);
+	return ret;
+}
+
+/* Why a walk ends before the end of the mapping. */
+enum walk_stop {
+	WALK_FULL = 1,	/* the batch must be flushed */
+	WALK_FAULT,	/* not in memory */
+	WALK_RESERVE,	/* cow must allocate */
+	WALK_PINNED,
+	WALK_POISONED,
+};
+
+/**
+ * struct page_walk - a walk over the private pages of an mm
+ * @batch: takes the pages; NULL to look for pinned pages only
+ * @cow: pages shared with other mms
+ * @check_pinned: a page of this mm may be pinned
+ * @next: where to go on
+ * @pfn: WALK_RESERVE: for this page
+ */
+struct page_walk {
+	struct ckpt_batch *batch;
+	struct ckpt_cow *cow;
+	bool check_pinned;
+	unsigned long next;
+	unsigned long pfn;
+};
+
+/* Mostly decides on the first word: a look at it costs little before a copy. */
+static bool page_is_zero(struct page *page)
+{
+	u64 *p = kmap_local_page(page);
+	bool zero = !*p && !memchr_inv(p, 0, PAGE_SIZE);
+
+	kunmap_local(p);
+	return zero;
+}
+
+static int walk_cow_page(struct page_walk *pw, u64 index, struct page *page)
+{
+	u32 src_objref;
+	u64 src_index;
+	int ret;
+
+	ret = ckpt_cow_page(pw->cow, page_to_pfn(page), index, &src_objref, &src_index);
+	if (ret < 0) {
+		pw->pfn = page_to_pfn(page);
+		return WALK_RESERVE;
+	}
+	if (ret)
+		return ckpt_batch_cow(pw->batch, index, src_objref, src_index) ? 0 : WALK_FULL;
+	return ckpt_batch_page(pw->batch, index, page, CKPT_RUN_SHARED) ? 0 : WALK_FULL;
+}
+
+/*
+ * A relative may have the page mapped or swapped. KSM shares pages of strangers:
+ * that is not a relation to restore.
+ */
+static bool page_may_be_shared(struct folio *folio)
+{
+	if (folio_test_ksm(folio))
+		return false;
+	return folio_test_large(folio) || folio_test_swapcache(folio) ||
+	       folio_mapcount(folio) > 1;
+}
+
+static int walk_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned long addr,
+		     struct page *page, bool exclusive)
+{
+	struct folio *folio = page_folio(page);
+	u64 index = addr >> PAGE_SHIFT;
+
+	if (pw->check_pinned && folio_maybe_dma_pinned(folio))
+		return WALK_PINNED;
+	if (!pw->batch)
+		return 0;
+	/* A hole of anonymous memory reads as zeros: nobody can tell the difference. */
+	if (vma_is_anonymous(vma) && page_is_zero(page))
+		return 0;
+	if (!exclusive && page_may_be_shared(folio))
+		return walk_cow_page(pw, index, page);
+	return ckpt_batch_page(pw->batch, index, page, CKPT_RUN_DATA) ? 0 : WALK_FULL;
+}
+
+static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
+		     unsigned long end, struct page_walk *pw)
+{
+	struct page *page;
+	bool exclusive;
+	int ret = 0;
+
+	if (!pmd_present(*pmd)) {
+		pw->next = addr;
+		return WALK_FAULT;
+	}
+	page = vm_normal_page_pmd(vma, addr, *pmd);
+	if (!page || !PageAnon(page))
+		return 0;
+	exclusive = PageAnonExclusive(page);
+	page += (addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT;
+	for (; addr < end; addr += PAGE_SIZE, page++) {
+		ret = walk_page(pw, vma, addr, page, exclusive);
+		if (ret)
+			break;
+	}
+	pw->next = addr;
+	return ret;
+}
+
+static int walk_swap_pte(pte_t pte)
+{
+	swp_entry_t entry = pte_to_swp_entry(pte);
+
+	if (is_hwpoison_entry(entry) || is_poisoned_swp_entry(entry))
+		return WALK_POISONED;
+	/* Other markers hold no contents. */
+	if (is_pte_marker_entry(entry))
+		return 0;
+	return WALK_FAULT;
+}
+
+static int walk_pte(struct page_walk *pw, struct vm_area_struct *vma, unsigned long addr,
+		    pte_t pte)
+{
+	struct page *page;
+
+	if (pte_none(pte))
+		return 0;
+	if (!pte_present(pte))
+		return walk_swap_pte(pte);
+	/* Neither the zero page nor a page of the file: those come back by themselves. */
+	page = vm_normal_page(vma, addr, pte);
+	if (!page || !PageAnon(page))
+		return 0;
+	return walk_page(pw, vma, addr, page, PageAnonExclusive(page));
+}
+
+static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm_walk *walk)
+{
+	struct page_walk *pw = walk->private;
+	spinlock_t *ptl;
+	pte_t *pte, *start;
+	int ret = 0;
+
+	ptl = pmd_trans_huge_lock(pmd, walk->vma);
+	if (ptl) {
+		ret = walk_huge(pmd, walk->vma, addr, end, pw);
+		spin_unlock(ptl);
+		return ret;
+	}
+	start = pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	if (!pte) {
+		walk->action = ACTION_AGAIN;
+		return 0;
+	}
+	for (; addr < end; addr += PAGE_SIZE, pte++) {
+		ret = walk_pte(pw, walk->vma, addr, ptep_get(pte));
+		if (ret)
+			break;
+	}
+	pte_unmap_unlock(start, ptl);
+	pw->next = addr;
+	cond_resched();
+	return ret;
+}
+
+static const struct mm_walk_ops page_walk_ops = {
+	.pmd_entry = walk_pmd,
+	.walk_lock = PGWALK_RDLOCK,
+};
+
+/* Brings a swapped page back, or waits until a migrating one has arrived. */
+static int fault_in(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *page;
+	long ret;
+
+	ret = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, &page, NULL);
+	if (ret < 0)
+		return ret;
+	put_page(page);
+	return 0;
+}
+
+/* Walks from pw->next: 0 at the end, enum walk_stop, or an errno. */
+static int walk_mm(struct page_walk *pw, struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, pw->next);
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for_each_vma(vmi, vma) {
+		/* Without an anon_vma there are no private pages. */
+		if (!vma->anon_vma || ckpt_arch_vma(vma))
+			continue;
+		ret = walk_page_range_vma(vma, max(vma->vm_start, pw->next), vma->vm_end,
+					  &page_walk_ops, pw);
+		if (ret)
+			break;
+	}
+	if (ret == WALK_FAULT) {
+		ret = fault_in(mm, pw->next);
+		ret = ret ? WALK_POISONED : WALK_FAULT;
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static int walk_stopped(struct page_walk *pw, struct ckpt_ctx *ctx, int stop)
+{
+	switch (stop) {
+	case WALK_FULL:
+		return ckpt_batch_flush(pw->batch);
+	case WALK_FAULT:
+		return 0;
+	case WALK_RESERVE:
+		return ckpt_cow_reserve(pw->cow, pw->pfn);
+	case WALK_PINNED:
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: page at %lx: pinned for I/O: not supported",
+				   ckpt_whom(ctx), pw->next);
+	case WALK_POISONED:
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: page at %lx: cannot be read",
+				   ckpt_whom(ctx), pw->next);
+	default:
+		return stop;
+	}
+}
+
+static int walk_all(struct page_walk *pw, struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	int ret;
+
+	do {
+		ret = walk_mm(pw, mm);
+		if (!ret)
+			break;
+		ret = walk_stopped(pw, ctx, ret);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+	} while (!ret);
+	return ret;
+}
+
+/**
+ * ckpt_mm_write_pages() - write the private pages of an mm
+ * @ctx: the checkpoint
+ * @mm: its tasks are frozen
+ *
+ * A page that relatives share copy-on-write is written for the first of them;
+ * the others refer to it.
+ *
+ * Context: Process context, no locks.
+ * Return: 0, -ENOMEM, -EINTR, -EOPNOTSUPP or an errno of the stream.
+ */
+int ckpt_mm_write_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	struct page_walk pw = {
+		.cow = ckpt_cow_get(ctx),
+		.check_pinned = test_bit(MMF_HAS_PINNED, &mm->flags),
+	};
+	int objref = ckpt_obj_ref(ctx, mm, &ckpt_mm_obj_ops);
+	int ret;
+
+	if (objref < 0)
+		return objref;
+	pw.batch = ckpt_batch_alloc(ctx, objref, false);
+	if (!pw.cow || !pw.batch)
+		ret = ckpt_err(ctx, -ENOMEM, "%s: no memory to save pages", ckpt_whom(ctx));
+	else
+		ret = walk_all(&pw, ctx, mm);
+	if (!ret)
+		ret = ckpt_batch_flush(pw.batch);
+	ckpt_batch_free(pw.batch);
+	return ret ? ret : ckpt_write(ctx, CKPT_REC_PAGES_END, NULL, 0);
+}
+
+/**
+ * ckpt_mm_check_pinned() - refuse an mm with pages that a device may write to
+ * @ctx: the checkpoint
+ * @mm: its tasks are frozen
+ *
+ * Context: Process context, no locks.
+ * Return: 0, -EINTR or -EOPNOTSUPP.
+ */
+int ckpt_mm_check_pinned(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	struct page_walk pw = { .check_pinned = true };
+	int ret;
+
+	if (!test_bit(MMF_HAS_PINNED, &mm->flags))
+		return 0;
+	do {
+		ret = walk_mm(&pw, mm);
+	} while (ret == WALK_FAULT);
+	return ret ? walk_stopped(&pw, ctx, ret) : 0;
+}

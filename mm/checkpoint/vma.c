@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The mappings of an address space.
+ */
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/ksm.h>
+#include <linux/memfd.h>
+#include <linux/mempolicy.h>
+#include <linux/mm_inline.h>
+#include <linux/mman.h>
+#include <linux/mount.h>
+#include <linux/pkeys.h>
+#include <linux/rmap.h>
+#include <linux/secretmem.h>
+#include <linux/security.h>
+#include <linux/shmem_fs.h>
+#include <linux/userfaultfd_k.h>
+
+#include "../internal.h"
+#include "mm.h"
+
+static const struct {
+	u64 image;
+	vm_flags_t vm;
+} flag_table[] = {
+	{ CKPT_VMA_READ, VM_READ },
+	{ CKPT_VMA_WRITE, VM_WRITE },
+	{ CKPT_VMA_EXEC, VM_EXEC },
+	{ CKPT_VMA_SHARED, VM_MAYSHARE },
+	{ CKPT_VMA_MAYREAD, VM_MAYREAD },
+	{ CKPT_VMA_MAYWRITE, VM_MAYWRITE },
+	{ CKPT_VMA_MAYEXEC, VM_MAYEXEC },
+	{ CKPT_VMA_GROWSDOWN, VM_GROWSDOWN },
+	{ CKPT_VMA_LOCKED, VM_LOCKED },
+	{ CKPT_VMA_LOCKONFAULT, VM_LOCKONFAULT },
+	{ CKPT_VMA_SEQ_READ, VM_SEQ_READ },
+	{ CKPT_VMA_RAND_READ, VM_RAND_READ },
+	{ CKPT_VMA_DONTFORK, VM_DONTCOPY },
+	{ CKPT_VMA_DONTDUMP, VM_DONTDUMP },
+	{ CKPT_VMA_WIPEONFORK, VM_WIPEONFORK },
+	{ CKPT_VMA_HUGEPAGE, VM_HUGEPAGE },
+	{ CKPT_VMA_NOHUGEPAGE, VM_NOHUGEPAGE },
+	{ CKPT_VMA_MERGEABLE, VM_MERGEABLE },
+	{ CKPT_VMA_ACCOUNT, VM_ACCOUNT },
+	{ CKPT_VMA_NORESERVE, VM_NORESERVE },
+	{ CKPT_VMA_DROPPABLE, VM_DROPPABLE },
+};
+
+/* VM_SHARED follows from VM_MAYSHARE and the mode of the file. */
+#define VM_DERIVED	(VM_SHARED | VM_SOFTDIRTY)
+
+static u64 flags_to_image(vm_flags_t vm)
+{
+	u64 flags = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(flag_table); i++)
+		if (vm & flag_table[i].vm)
+			flags |= flag_table[i].image;
+	return flags;
+}
+
+static vm_flags_t flags_to_vm(u64 flags)
+{
+	vm_flags_t vm = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(flag_table); i++)
+		if (flags & flag_table[i].image)
+			vm |= flag_table[i].vm;
+	return vm;
+}
+
+static vm_flags_t flags_known(void)
+{
+	return flags_to_vm(CKPT_VMA_FLAGS_ALL) | VM_DERIVED;
+}
+
+/* SysV attachments put a file of their own before the shared memory file. */
+static bool is_sysv_shm(struct file *file)
+{
+	return shmem_mapping(file->f_mapping) && file->f_op != file_inode(file)->i_fop;
+}
+
+static const char *file_obstacle(struct vm_area_struct *vma)
+{
+	struct file *file = vma->vm_file;
+
+	if (!strcmp(file_inode(file)->i_sb->s_type->name, "aio"))
+		return "AIO ring";
+	if (is_sysv_shm(file))
+		return "SysV shared memory";
+	if (vma_is_secretmem(vma))
+		return "secret memory";
+	return NULL;
+}
+
+/* What makes it impossible to save a mapping, or NULL. */
+static const char *vma_obstacle(struct vm_area_struct *vma)
+{
+	const char *what = vma->vm_file ? file_obstacle(vma) : NULL;
+
+	if (what)
+		return what;
+	if (is_vm_hugetlb_page(vma))
+		return "hugetlb";
+	if (vma->vm_userfaultfd_ctx.ctx || userfaultfd_armed(vma))
+		return "userfaultfd";
+	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_MIXEDMAP))
+		return "device memory";
+	if (vma->vm_flags & VM_SEALED)
+		return "sealed mapping (mseal)";
+	if (vma->vm_flags & VM_SHADOW_STACK)
+		return "shadow stack";
+	if (vma_pkey(vma))
+		return "protection key";
+	if (vma_policy(vma))
+		return "memory policy";
+	if (vma->vm_ops && vma->vm_ops->name && vma->vm_ops->name(vma))
+		return vma->vm_ops->name(vma);
+	if (vma->vm_flags & ~flags_known())
+		return "special mapping";
+	if (!vma->vm_file && !vma_is_anonymous(vma))
+		return "special mapping";
+	return NULL;
+}
+
+/**
+ * ckpt_vma_collect() - collect what a mapping refers to
+ * @ctx: the checkpoint
+ * @vma: mapping of the mm that is being collected
+ *
+ * Context: mmap_lock held for reading; does not sleep but for memory.
+ * Return: 0, -ENOMEM or -EOPNOTSUPP.
+ */
+int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma)
+{
+	const char *what = ckpt_arch_vma(vma) ? NULL : vma_obstacle(vma);
+	int ret;
+
+	if (what)
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: mapping %lx-%lx: %s: not supported",
+				   ckpt_whom(ctx), vma->vm_start, vma->vm_end, what);
+	if (!vma->vm_file)
+		return 0;
+	ret = ckpt_obj_collect(ctx, vma->vm_file, &ckpt_file_obj_ops);
+	if (ret >= 0 && ckpt_file_is_shmem(vma->vm_file))
+		ret = ckpt_obj_collect(ctx, vma->vm_file->f_path.dentry, &ckpt_shmem_obj_ops);
+	return min(ret, 0);
+}
+
+/* struct ckpt_rec_vma, and the name of anonymous memory */
+struct vma_image {
+	struct ckpt_rec_vma rec;
+	char name[CKPT_VMA_NAME_LEN];
+};
+
+static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct vma_image *image)
+{
+	struct anon_vma_name *name = anon_vma_name(vma);
+	int ret = 0;
+
+	memset(image, 0, sizeof(*image));
+	image->rec.start = vma->vm_start;
+	image->rec.end = vma->vm_end;
+	image->rec.pgoff = vma->vm_pgoff;
+	image->rec.flags = flags_to_image(vma->vm_flags);
+	if (vma->vm_file)
+		ret = ckpt_obj_ref(ctx, vma->vm_file, &ckpt_file_obj_ops);
+	if (ret < 0)
+		return ret;
+	image->rec.file_objref = ret;
+	if (name)
+		strscpy_pad(image->name, name->name);
+	return ckpt_cow_vma(ckpt_cow_get(ctx), vma, &image->rec);
+}
+
+/* The first mapping from @addr on: 1, or 0 at the end, or an errno. */
+static int next_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long addr,
+		    struct vma_image *image)
+{
+	VMA_ITERATOR(vmi, mm, addr);
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for_each_vma(vmi, vma) {
+		if (ckpt_arch_vma(vma))
+			continue;
+		ret = vma_to_image(ctx, vma, image);
+		if (!ret)
+			ret = 1;
+		break;
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+/**
+ * ckpt_mm_write_vmas() - write the mappings of an mm, up to CKPT_REC_VMA_END
+ * @ctx: the checkpoint
+ * @mm: its tasks are frozen
+ *
+ * Context: Process context, no locks.
+ * Return: 0, -ENOMEM, -EINTR, -EAGAIN or an errno of the stream.
+ */
+int ckpt_mm_write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	struct vma_image image;
+	unsigned long addr = 0;
+	int ret;
+
+	if (!ckpt_cow_get(ctx))
+		return ckpt_err(ctx, -ENOMEM, "%s: no memory to save mappings", ckpt_whom(ctx));
+	while ((ret = next_vma(ctx, mm, addr, &image)) > 0) {
+		addr = image.rec.end;
+		ret = ckpt_write2(ctx, CKPT_REC_VMA, &image.rec, sizeof(image.rec),
+				  image.name, strlen(image.name));
+		if (ret)
+			break;
+	}
+	return ret ? ret : ckpt_write(ctx, CKPT_REC_VMA_END, NULL, 0);
+}
+
+static bool range_valid(const struct ckpt_rec_vma *rec, u64 prev_end)
+{
+	u64 len = rec->end - rec->start;
+
+	return rec->start >= prev_end && rec->start < rec->end && rec->end <= TASK_SIZE &&
+	       PAGE_ALIGNED(rec->start) && PAGE_ALIGNED(rec->end) &&
+	       rec->pgoff + (len >> PAGE_SHIFT) >= rec->pgoff;
+}
+
+/* Combinations that mmap(), mprotect() and madvise() cannot make do not exist. */
+static bool flags_valid(const struct ckpt_rec_vma *rec)
+{
+	const u64 droppable = CKPT_VMA_NORESERVE | CKPT_VMA_WIPEONFORK | CKPT_VMA_DONTDUMP;
+	u64 flags = rec->flags;
+	bool shared = flags & CKPT_VMA_SHARED, anon = !rec->file_objref;
+
+	if (flags & ~CKPT_VMA_FLAGS_ALL)
+		return false;
+	if (((flags & CKPT_VMA_READ) && !(flags & CKPT_VMA_MAYREAD)) ||
+	    ((flags & CKPT_VMA_WRITE) && !(flags & CKPT_VMA_MAYWRITE)) ||
+	    ((flags & CKPT_VMA_EXEC) && !(flags & CKPT_VMA_MAYEXEC)))
+		return false;
+	/* Private memory can always be written by a debugger. */
+	if (shared ? anon : !(flags & CKPT_VMA_MAYWRITE))
+		return false;
+	if (!anon && (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_DROPPABLE | CKPT_VMA_WIPEONFORK)))
+		return false;
+	if ((flags & CKPT_VMA_DROPPABLE) &&
+	    (!VM_DROPPABLE || (flags & droppable) != droppable ||
+	     (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_LOCKED))))
+		return false;
+	return !(flags & CKPT_VMA_LOCKONFAULT) || (flags & CKPT_VMA_LOCKED);
+}
+
+static bool file_range_valid(struct file *file, const struct ckpt_rec_vma *rec)
+{
+	u64 max = S_ISREG(file_inode(file)->i_mode) ? MAX_LFS_FILESIZE : U64_MAX;
+
+	return rec->pgoff <= (max - (rec->end - rec->start)) >> PAGE_SHIFT;
+}
+
+/* What mmap() demands of a file; clears in @flags what may not be had later. */
+static int file_mmap_allowed(struct file *file, const struct ckpt_rec_vma *rec, vm_flags_t *flags)
+{
+	bool writable = file->f_mode & FMODE_WRITE;
+
+	if (!file->f_op->mmap || is_file_hugepages(file))
+		return -ENODEV;
+	if (!(file->f_mode & FMODE_READ))
+		return -EACCES;
+	if (!file_range_valid(file, rec))
+		return -EOVERFLOW;
+	if (path_noexec(&file->f_path)) {
+		if (*flags & VM_EXEC)
+			return -EPERM;
+		*flags &= ~VM_MAYEXEC;
+	}
+	if (!(*flags & VM_MAYSHARE))
+		return 0;
+	if ((*flags & VM_WRITE) && !writable)
+		return -EACCES;
+	if ((*flags & VM_WRITE) && IS_SWAPFILE(file_inode(file)))
+		return -ETXTBSY;
+	if (IS_APPEND(file_inode(file)) && writable)
+		return -EACCES;
+	if (writable)
+		*flags |= VM_SHARED;
+	else
+		*flags &= ~VM_MAYWRITE;
+	return memfd_check_seals_mmap(file, flags);
+}
+
+static int lock_allowed(struct mm_struct *mm, const struct ckpt_rec_vma *rec, vm_flags_t flags)
+{
+	if (!(flags & VM_LOCKED))
+		return 0;
+	if (!can_do_mlock())
+		return -EPERM;
+	return mlock_future_ok(mm, flags, rec->end - rec->start) ? 0 : -EAGAIN;
+}
+
+/*
+ * Memory that was writable once stays accounted: mmap_region() charges only what
+ * is writable now.
+ */
+static int charge_once_writable(struct mm_struct *mm, const struct ckpt_rec_vma *rec,
+				vm_flags_t *flags, unsigned long *charged)
+{
+	bool accounted = *flags & VM_ACCOUNT;
+
+	*charged = 0;
+	*flags &= ~VM_ACCOUNT;
+	if (sysctl_overcommit_memory == OVERCOMMIT_NEVER && !(*flags & VM_DROPPABLE))
+		*flags &= ~VM_NORESERVE;
+	if (!accounted || (*flags & (VM_SHARED | VM_WRITE | VM_NORESERVE)))
+		return 0;
+	*charged = (rec->end - rec->start) >> PAGE_SHIFT;
+	*flags |= VM_ACCOUNT;
+	return security_vm_enough_memory_mm(mm, *charged);
+}
+
+static unsigned long prot_of(vm_flags_t flags)
+{
+	return (flags & VM_READ ? PROT_READ : 0) | (flags & VM_WRITE ? PROT_WRITE : 0) |
+	       (flags & VM_EXEC ? PROT_EXEC : 0);
+}
+
+static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, struct file *file,
+		      vm_flags_t flags)
+{
+	unsigned long charged, addr;
+	int ret;
+
+	if (mm->map_count >= sysctl_max_map_count)
+		return -ENOMEM;
+	ret = lock_allowed(mm, rec, flags);
+	if (ret)
+		return ret;
+	ret = charge_once_writable(mm, rec, &flags, &charged);
+	if (ret)
+		return ret;
+	addr = mmap_region(file, rec->start, rec->end - rec->start, flags, rec->pgoff, NULL);
+	if (!IS_ERR_VALUE(addr))
+		return 0;
+	vm_unacct_memory(charged);
+	return addr;
+}
+
+static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec)
+{
+	vm_flags_t flags = flags_to_vm(rec->flags);
+	struct file *file = NULL;
+	int ret;
+
+	if (rec->file_objref) {
+		file = ckpt_obj_fetch(ctx, rec->file_objref, &ckpt_file_obj_ops);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		ret = file_mmap_allowed(file, rec, &flags);
+		if (ret)
+			return ret;
+	}
+	ret = security_mmap_addr(rec->start);
+	if (!ret)
+		ret = security_mmap_file(file, prot_of(flags), MAP_FIXED |
+					 (flags & VM_MAYSHARE ? MAP_SHARED : MAP_PRIVATE));
+	if (!ret && (flags & VM_MERGEABLE) && !test_bit(MMF_VM_MERGEABLE, &mm->flags))
+		ret = __ksm_enter(mm);
+	if (ret)
+		return ret;
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+	ret = map_locked(mm, rec, file, flags);
+	mmap_write_unlock(mm);
+	return ret;
+}
+
+static bool name_valid(const char *name, size_t len)
+{
+	size_t i;
+
+	if (len >= CKPT_VMA_NAME_LEN)
+		return false;
+	for (i = 0; i < len; i++)
+		if (name[i] <= 0x1f || name[i] >= 0x7f || strchr("\\`$[]", name[i]))
+			return false;
+	return true;
+}
+
+static int name_vma(struct mm_struct *mm, const struct ckpt_rec_vma *rec, const char *text,
+		    size_t len)
+{
+	char buf[CKPT_VMA_NAME_LEN] = { };
+	struct anon_vma_name *name;
+	int ret;
+
+	/* A kernel without names shows none; nothing depends on them. */
+	if (!len || !IS_ENABLED(CONFIG_ANON_VMA_NAME))
+		return 0;
+	memcpy(buf, text, len);
+	name = anon_vma_name_alloc(buf);
+	if (!name)
+		return -ENOMEM;
+	mmap_write_lock(mm);
+	ret = madvise_set_anon_name(mm, rec->start, rec->end - rec->start, name);
+	mmap_write_unlock(mm);
+	anon_vma_name_put(name);
+	return ret;
+}
+
+static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end)
+{
+	struct ckpt_rec_vma rec;
+	const void *name;
+	size_t len;
+	int ret;
+
+	ret = ckpt_read_tail(ctx, CKPT_REC_VMA, &rec, sizeof(rec), &name, &len);
+	if (ret)
+		return ret;
+	if (!range_valid(&rec, *prev_end) || !flags_valid(&rec) || !name_valid(name, len))
+		return ckpt_err(ctx, -EINVAL, "%s: mapping %llx-%llx: bad mapping in the image",
+				ckpt_whom(ctx), rec.start, rec.end);
+	*prev_end = rec.end;
+	ret = map_vma(ctx, mm, &rec);
+	if (!ret)
+		ret = name_vma(mm, &rec, name, len);
+	if (ret)
+		return ckpt_err(ctx, ret, "%s: mapping %llx-%llx: cannot be mapped",
+				ckpt_whom(ctx), rec.start, rec.end);
+	return rec.cow_objref ? ckpt_cow_link(ctx, mm, &rec) : 0;
+}
+
+/**
+ * ckpt_mm_read_vmas() - make the mappings that ckpt_mm_write_vmas() wrote
+ * @ctx: the restart
+ * @mm: address space of current, without mappings but those of the architecture
+ *
+ * Grants nothing that current could not have mapped itself.
+ *
+ * Context: Process context of the owner, no locks.
+ * Return: 0, or an errno after ckpt_err().
+ */
+int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	u64 prev_end = 0;
+	int ret;
+
+	while ((ret = ckpt_peek(ctx)) == CKPT_REC_VMA) {
+		ret = read_vma(ctx, mm, &prev_end);
+		if (ret)
+			return ret;
+	}
+	if (ret < 0)
+		return ret;
+	return ckpt_read(ctx, CKPT_REC_VMA_END, NULL, 0);
+}
+
+/* The first locked mapping from @addr on. */
+static bool next_locked(struct mm_struct *mm, unsigned long addr, unsigned long *start,
+			unsigned long *end)
+{
+	VMA_ITERATOR(vmi, mm, addr);
+	struct vm_area_struct *vma;
+	bool found = false;
+
+	mmap_read_lock(mm);
+	for_each_vma(vmi, vma) {
+		found = vma->vm_flags & VM_LOCKED;
+		if (!found)
+			continue;
+		*start = vma->vm_start;
+		*end = vma->vm_end;
+		break;
+	}
+	mmap_read_unlock(mm);
+	return found;
+}
+
+/**
+ * ckpt_mm_populate_locked() - bring into memory what mlock() had there
+ * @mm: address space of current, complete
+ *
+ * Holes of locked memory are not in the image. Failure is not an error, as in
+ * mlock() after the range was locked.
+ *
+ * Context: Process context of the owner, no locks.
+ */
+void ckpt_mm_populate_locked(struct mm_struct *mm)
+{
+	unsigned long start, end = 0;
+
+	while (mm->locked_vm && next_locked(mm, end, &start, &end))
+		mm_populate(start, end - start);
+}
