@@ -140,6 +140,18 @@ static int read_fd(struct ckpt_ctx *ctx, struct files_struct *files, unsigned in
 	return 0;
 }
 
+/* The table of the kernel's own threads, which is empty, gives an empty one. */
+static struct files_struct *empty_table(void)
+{
+	struct files_struct *files = dup_fd(&init_files, NULL);
+
+	if (!IS_ERR(files) && WARN_ON_ONCE(!bitmap_empty(files->open_fds_init, NR_OPEN_DEFAULT))) {
+		put_files_struct(files);
+		return ERR_PTR(-EBUSY);
+	}
+	return files;
+}
+
 static void *files_restore(struct ckpt_ctx *ctx)
 {
 	struct files_struct *files;
@@ -153,8 +165,7 @@ static void *files_restore(struct ckpt_ctx *ctx)
 	if (rec.pad)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed descriptor table"));
 
-	/* the table of the kernel's own threads is the one that is always empty */
-	files = dup_fd(&init_files, NULL);
+	files = empty_table();
 	if (IS_ERR(files))
 		return files;
 	/* grows as descriptors really arrive, whatever the image promises */
