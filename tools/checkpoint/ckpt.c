@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ckpt.h"
@@ -110,6 +111,21 @@ int open_image(const char *path)
 	if (fd < 0)
 		complain("%s: %s", path, strerror(errno));
 	return fd;
+}
+
+bool is_image_file(int fd, const char *path)
+{
+	struct stat st;
+
+	if (fstat(fd, &st)) {
+		complain("%s: %s", path, strerror(errno));
+		return false;
+	}
+	if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+		return true;
+	complain("%s: an image is a file, a pipe or a socket, not a %s", path,
+		 isatty(fd) ? "terminal" : S_ISDIR(st.st_mode) ? "directory" : "device");
+	return false;
 }
 
 static int print_help(FILE *to, int status)

@@ -5,6 +5,7 @@
 #ifndef _CKPT_TOOL_CKPT_H
 #define _CKPT_TOOL_CKPT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,6 +35,8 @@ _Noreturn void usage_help(void);
 void *must(void *ptr);
 /* Opens an image for reading; "-" is stdin. Complains and returns -1. */
 int open_image(const char *path);
+/* Whether the kernel takes the file for an image; complains if not. */
+bool is_image_file(int fd, const char *path);
 
 /* report.c */
 void report_failure(const char *what, int error, const struct ckpt_log *log);
@@ -43,20 +46,28 @@ void print_entry(FILE *to, const struct ckpt_log_entry *entry);
 int report_log_open(const char *path);
 int report_log_write(int fd, const char *path, const struct ckpt_log *log);
 
-/* progress.c */
-/* Shows how far @fd has come on a terminal, until progress_stop(). */
-void progress_start(const char *what, int fd, bool reading);
-void progress_stop(void);
+/* watch.c */
+/**
+ * struct watch - what to do while a long call runs
+ * @title: for the progress line
+ * @fd: the image
+ * @reading: it is read, not written
+ * @interrupted: called before a signal ends the process, or NULL
+ * @arg: its argument
+ */
+struct watch {
+	const char *title;
+	int fd;
+	bool reading;
+	void (*interrupted)(void *arg);
+	void *arg;
+};
 
-/* interrupt.c */
-/* Signals that ask us to end interrupt the system call instead of killing us. */
-void interrupt_catch(void);
-/* The bits (1 << signal) of those that came, which are forgotten. */
-uint64_t interrupt_take(void);
-/* The signals that interrupt_catch() catches. */
-const int *interrupt_signals(void);
-/* Dies of one of @signals. */
-void interrupt_die(uint64_t signals);
+void watch_start(const struct watch *what);
+/* The signals stay blocked: nothing interrupts what completes the work. */
+void watch_stop(void);
+/* The signals that end a call, or go to the restarted root. */
+void watch_signals(sigset_t *set);
 
 /* wait.c */
 /* Waits for a restarted root as a shell does; an exit status. */

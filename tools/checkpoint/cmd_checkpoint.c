@@ -18,6 +18,7 @@ struct job {
 	pid_t pid;
 	uint64_t flags;
 	const char *output;
+	const char *temporary;
 	const char *log_path;
 	int log_fd;
 	char **keys;
@@ -164,16 +165,36 @@ static int prepare(struct job *job)
 	return find_externals(job);
 }
 
+/*
+ * A signal ends the call. With --kill the processes may have been killed for a
+ * complete image just before: that one must stay.
+ */
+static void clean_up(void *arg)
+{
+	const struct job *job = arg;
+
+	if (!job->temporary)
+		return;
+	if (job->flags & CHECKPOINT_KILL)
+		complain("interrupted; what was written is in %s", job->temporary);
+	else
+		unlink(job->temporary);
+}
+
 static int write_image(struct job *job, int fd)
 {
 	char what[64];
 	int ret;
 
 	snprintf(what, sizeof(what), "checkpointing %d", job->pid);
-	interrupt_catch();
-	progress_start(what, fd, false);
+	watch_start(&(struct watch) {
+		.title = what,
+		.fd = fd,
+		.interrupted = clean_up,
+		.arg = job,
+	});
 	ret = ckpt_checkpoint(job->pid, job->flags, fd, job->externals, job->log);
-	progress_stop();
+	watch_stop();
 	if (ret >= 0)
 		return ret;
 	snprintf(what, sizeof(what), "cannot checkpoint %d", job->pid);
@@ -187,6 +208,8 @@ static int checkpoint_to_stdout(struct job *job)
 		complain("refusing to write an image to a terminal: use -o or a pipe");
 		return -1;
 	}
+	if (!is_image_file(STDOUT_FILENO, "standard output"))
+		return -1;
 	return write_image(job, STDOUT_FILENO);
 }
 
@@ -195,18 +218,19 @@ static int checkpoint_to_file(struct job *job)
 	bool keep = job->flags & CHECKPOINT_KILL;
 	struct ckpt_output *out;
 	char *name;
-	int id, ret;
+	int id;
+	int ret;
 
 	ret = ckpt_output_open(job->output, &out);
 	if (ret) {
 		complain("%s: %s", job->output, strerror(-ret));
 		return ret;
 	}
-	if (isatty(ckpt_output_fd(out))) {
-		complain("refusing to write an image to a terminal");
+	if (!is_image_file(ckpt_output_fd(out), job->output)) {
 		ckpt_output_discard(out);
 		return -1;
 	}
+	job->temporary = ckpt_output_name(out);
 	id = write_image(job, ckpt_output_fd(out));
 	/* 0: we were in the tree ourselves, and this is the restarted one */
 	if (id <= 0) {
@@ -214,11 +238,12 @@ static int checkpoint_to_file(struct job *job)
 			ckpt_output_discard(out);
 		return id;
 	}
-	name = must(strdup(ckpt_output_name(out)));
+	name = job->temporary ? must(strdup(job->temporary)) : NULL;
 	ret = ckpt_output_commit(out, keep);
-	if (ret)
-		complain("%s: %s%s%s", job->output, strerror(-ret),
-			 keep ? "; the image is in " : "", keep ? name : "");
+	if (ret && keep && name)
+		complain("%s: %s; the image is in %s", job->output, strerror(-ret), name);
+	else if (ret)
+		complain("%s: %s", job->output, strerror(-ret));
 	free(name);
 	return ret ? ret : id;
 }
@@ -240,8 +265,6 @@ int cmd_checkpoint(int argc, char **argv)
 	}
 	if (ret >= 0)
 		report_warnings(job.log);
-	else
-		interrupt_die(interrupt_take());
 	release(&job);
 	return ret < 0;
 }

@@ -69,9 +69,9 @@ int cmd_info(int argc, char **argv)
 		complain("%s: %s", path, strerror(-ret));
 		return 1;
 	}
-	progress_start("reading", fd, true);
+	watch_start(&(struct watch) { .title = "reading", .fd = fd, .reading = true });
 	ret = read_image(&info, image, path);
-	progress_stop();
+	watch_stop();
 	if (!ret && json)
 		ret = info_print_json(&info);
 	else if (!ret)

@@ -139,7 +139,7 @@ static int open_externals(struct job *job)
 static int prepare(struct job *job)
 {
 	job->image_fd = open_image(job->input);
-	if (job->image_fd < 0)
+	if (job->image_fd < 0 || !is_image_file(job->image_fd, job->input))
 		return -1;
 	if (open_to_write(job->pidfile, &job->pidfile_fd) ||
 	    open_to_write(job->log_path, &job->log_fd))
@@ -147,14 +147,27 @@ static int prepare(struct job *job)
 	return open_externals(job);
 }
 
+static void remove_pidfile(void *arg)
+{
+	const struct job *job = arg;
+
+	if (job->pidfile_fd >= 0)
+		unlink(job->pidfile);
+}
+
 static pid_t run_restart(struct job *job)
 {
 	pid_t root;
 
-	interrupt_catch();
-	progress_start("restarting", job->image_fd, true);
+	watch_start(&(struct watch) {
+		.title = "restarting",
+		.fd = job->image_fd,
+		.reading = true,
+		.interrupted = remove_pidfile,
+		.arg = job,
+	});
 	root = ckpt_restart(job->flags, job->image_fd, job->externals, job->log);
-	progress_stop();
+	watch_stop();
 	if (root < 0)
 		report_failure("cannot restart", root, job->log);
 	return root;
@@ -178,9 +191,7 @@ int cmd_restart(int argc, char **argv)
 	root = prepare(&job) ? -1 : run_restart(&job);
 	report_log_write(job.log_fd, job.log_path, job.log);
 	if (root < 0) {
-		if (job.pidfile_fd >= 0)
-			unlink(job.pidfile);
-		interrupt_die(interrupt_take());
+		remove_pidfile(&job);
 		release(&job);
 		return EXIT_NOT_RESTARTED;
 	}

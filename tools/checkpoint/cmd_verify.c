@@ -42,9 +42,9 @@ int cmd_verify(int argc, char **argv)
 		complain("%s: %s", path, strerror(-ret));
 		return 1;
 	}
-	progress_start("verifying", fd, true);
+	watch_start(&(struct watch) { .title = "verifying", .fd = fd, .reading = true });
 	ret = ckpt_image_verify(image);
-	progress_stop();
+	watch_stop();
 	if (ret)
 		complain("%s: %s", path, ckpt_image_error(image));
 	ckpt_image_close(image);

@@ -168,7 +168,7 @@ struct ckpt_output;
 int ckpt_output_open(const char *path, struct ckpt_output **out);
 /** ckpt_output_fd - the descriptor for ckpt_checkpoint() */
 int ckpt_output_fd(const struct ckpt_output *out);
-/** ckpt_output_name - the name that the file has until it is complete */
+/** ckpt_output_name - the name of the file until it is complete, NULL if it has its own */
 const char *ckpt_output_name(const struct ckpt_output *out);
 /**
  * ckpt_output_commit - make the file durable, give it its name, free @out

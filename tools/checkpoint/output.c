@@ -87,7 +87,7 @@ int ckpt_output_fd(const struct ckpt_output *out)
 
 const char *ckpt_output_name(const struct ckpt_output *out)
 {
-	return out->name;
+	return out->path ? out->name : NULL;
 }
 
 static int sync_directory(const char *path)

@@ -98,26 +98,15 @@ static void pass_on(int signal_fd, pid_t root)
 			kill(root, info.ssi_signo);
 }
 
+/* They were blocked since before restart(2): what came meanwhile is waiting. */
 static int block_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
+	watch_signals(&set);
 	sigaddset(&set, SIGCHLD);
-	for (const int *sig = interrupt_signals(); *sig; sig++)
-		sigaddset(&set, *sig);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* Those that came while restart(2) ran were meant for the program. */
-static void pass_on_early(pid_t root)
-{
-	uint64_t signals = interrupt_take();
-
-	for (const int *sig = interrupt_signals(); *sig; sig++)
-		if (signals & 1ULL << *sig)
-			kill(root, *sig);
 }
 
 /* The pidfd tells of the end even if the root sends another signal than SIGCHLD. */
@@ -130,7 +119,6 @@ int wait_for_root(pid_t root, bool shell_job)
 	struct terminal tty;
 	int status;
 
-	pass_on_early(root);
 	open_terminal(&tty, root, shell_job);
 	give_terminal(&tty);
 	while (!has_ended(&tty, root, shell_job, &status)) {

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A thread beside a long call: it shows on the terminal how far the call has
+ * come, and takes the signals that ask us to end. The call itself stays in the
+ * main thread, which becomes the parent of what it restarts.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ckpt.h"
+
+#define QUIET_S		0.7	/* what takes less needs no progress line */
+#define PERIOD_NS	200000000
+
+static pthread_t thread;
+static struct watch watch;
+static bool running, shown;
+
+void watch_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGALRM);
+	sigaddset(set, SIGUSR1);
+	sigaddset(set, SIGUSR2);
+}
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void show(double seconds)
+{
+	const double mib = 1 << 20;
+	struct stat st;
+	off_t done;
+
+	shown = true;
+	if (fstat(watch.fd, &st) || !S_ISREG(st.st_mode)) {
+		fprintf(stderr, "\r%s: %.0f s\033[K", watch.title, seconds);
+		return;
+	}
+	done = watch.reading ? lseek(watch.fd, 0, SEEK_CUR) : st.st_size;
+	fprintf(stderr, "\r%s: %.0f MiB", watch.title, done / mib);
+	if (watch.reading && st.st_size)
+		fprintf(stderr, " (%.0f %%)", 100.0 * done / st.st_size);
+	fprintf(stderr, ", %.0f MiB/s\033[K", done / mib / seconds);
+}
+
+/* Ends the process, and with it the call, which undoes what it has done. */
+static void die(const sigset_t *set, int sig)
+{
+	if (shown)
+		fputs("\r\033[K", stderr);
+	if (watch.interrupted)
+		watch.interrupted(watch.arg);
+	signal(sig, SIG_DFL);
+	pthread_sigmask(SIG_UNBLOCK, set, NULL);
+	raise(sig);
+}
+
+static void *run(void *arg)
+{
+	const struct timespec period = { .tv_nsec = PERIOD_NS };
+	bool terminal = isatty(STDERR_FILENO);
+	double start = now();
+	sigset_t set;
+
+	(void)arg;
+	watch_signals(&set);
+	for (;;) {
+		/* where pthread_cancel() takes effect */
+		int sig = sigtimedwait(&set, NULL, &period);
+
+		if (sig > 0)
+			die(&set, sig);
+		else if (terminal && now() - start > QUIET_S)
+			show(now() - start);
+	}
+	return NULL;
+}
+
+void watch_start(const struct watch *what)
+{
+	sigset_t set;
+
+	watch = *what;
+	shown = false;
+	watch_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	running = !pthread_create(&thread, NULL, run, NULL);
+	/* without a thread the call must not become unstoppable */
+	if (!running)
+		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void watch_stop(void)
+{
+	if (!running)
+		return;
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	running = false;
+	if (shown)
+		fputs("\r\033[K", stderr);
+}
