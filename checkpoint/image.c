@@ -61,13 +61,18 @@ int ckpt_record_copy(const struct ckpt_rec *rec, void *buf, size_t len)
 	return 0;
 }
 
+static bool ckpt_run_has_data(const struct ckpt_page_run *run)
+{
+	return run->flags == CKPT_RUN_DATA || run->flags == CKPT_RUN_SHARED;
+}
+
 static bool ckpt_run_valid(const struct ckpt_page_run *run)
 {
 	const u64 end = 1ULL << 52;
 
 	if (!run->nr || run->pad || run->index >= end || run->nr > end - run->index)
 		return false;
-	if (run->flags == CKPT_RUN_DATA)
+	if (ckpt_run_has_data(run))
 		return !run->src_index && !run->src_objref;
 	return run->flags == CKPT_RUN_COW && run->src_objref &&
 	       run->src_index < end && run->nr <= end - run->src_index;
@@ -78,7 +83,7 @@ static bool ckpt_run_valid(const struct ckpt_page_run *run)
  * @rec: the record
  *
  * After this the runs may be used: their number is right, none is empty or
- * leaves the range of page numbers, and CKPT_RUN_DATA runs add up to data_len.
+ * leaves the range of page numbers, and the runs with data add up to data_len.
  * Whether the pages exist in the object is for its owner to check.
  *
  * Return: 0 or -EINVAL.
@@ -97,7 +102,7 @@ int ckpt_pages_check(const struct ckpt_rec *rec)
 	for (i = 0; i < pages->nr_runs; i++) {
 		if (!ckpt_run_valid(&runs[i]))
 			return -EINVAL;
-		if (runs[i].flags == CKPT_RUN_DATA)
+		if (ckpt_run_has_data(&runs[i]))
 			nr += runs[i].nr;
 	}
 	if (nr * CKPT_IMAGE_PAGE != pages->data_len || pages->data_len > CKPT_BLOCK_DATA_MAX)

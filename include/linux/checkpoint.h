@@ -184,7 +184,7 @@ int ckpt_write(struct ckpt_ctx *ctx, u16 type, const void *data, size_t len);
 int ckpt_write2(struct ckpt_ctx *ctx, u16 type, const void *head, size_t head_len,
 		const void *tail, size_t tail_len);
 /*
- * Page contents: @runs describe them, @bvecs hold the CKPT_RUN_DATA pages in
+ * Page contents: @runs describe them, @bvecs hold the pages with data in
  * order, at most CKPT_BLOCK_DATA_MAX bytes. Pages are written from where they
  * are unless @unstable says that someone may write to them meanwhile.
  */

@@ -177,10 +177,10 @@ static int hint_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 		spin_unlock(ptl);
 		return ret;
 	}
-	start = ptep = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
-	if (!ptep)
+	start = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	if (!start)
 		return 0;
-	for (; addr < end && !ret; addr += PAGE_SIZE, ptep++) {
+	for (ptep = start; addr < end && !ret; addr += PAGE_SIZE, ptep++) {
 		pte = ptep_get(ptep);
 		if (pte_present(pte))
 			ret = hint_page(walk->private, vm_normal_page(walk->vma, addr, pte));
@@ -242,7 +242,7 @@ static struct mm_struct *source_mm(struct ckpt_ctx *ctx, struct mm_struct *mm, u
 	struct mm_struct *src = ckpt_obj_fetch(ctx, objref, &ckpt_mm_obj_ops);
 
 	if (IS_ERR(src) || src == mm)
-		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: pages shared with object %u, which is no earlier mm",
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: object %u shares no pages: no earlier mm",
 					objref));
 	return src;
 }
@@ -484,8 +484,6 @@ int ckpt_cow_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *
 
 	if (IS_ERR(src))
 		return PTR_ERR(src);
-	if (run->src_index + run->nr < run->src_index)
-		return ckpt_err(ctx, -EINVAL, "image: bad run of pages");
 	ret = lock_both(src, mm);
 	if (ret)
 		return ret;
@@ -494,8 +492,8 @@ int ckpt_cow_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *
 	flush_tlb_mm(src);
 	unlock_both(src, mm);
 	if (ret)
-		return ckpt_err(ctx, ret, "%s: page at %llx: cannot be shared with page %llx of object %u",
+		return ckpt_err(ctx, ret, "%s: page at %llx: cannot be shared with %llx of #%u",
 				ckpt_whom(ctx), (run->index + i) << PAGE_SHIFT,
-				run->src_index + i, run->src_objref);
+				(run->src_index + i) << PAGE_SHIFT, run->src_objref);
 	return 0;
 }

@@ -53,13 +53,8 @@ static int fill_get(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_ops 
 	for (i = 0; i < nr_runs; i++) {
 		const struct ckpt_page_run *run = &runs[i];
 
-		if (!run->nr || run->index + run->nr < run->index || run->pad)
-			return ckpt_err(ctx, -EINVAL, "image: bad run of pages");
 		if (run->flags == CKPT_RUN_COW)
 			continue;
-		if (run->flags != CKPT_RUN_DATA && run->flags != CKPT_RUN_SHARED)
-			return ckpt_err(ctx, -EINVAL, "image: unknown kind of page run %u",
-					run->flags);
 		ret = fill_get_run(ctx, obj, ops, run, fill);
 		if (ret)
 			return ret;
@@ -91,8 +86,7 @@ static int fill_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_op
 		if (runs[i].flags != CKPT_RUN_COW)
 			continue;
 		if (!ops->share)
-			return ckpt_err(ctx, -EINVAL, "image: unknown kind of page run %u",
-					runs[i].flags);
+			return ckpt_err(ctx, -EINVAL, "image: pages shared with an object that is no mm");
 		ret = ops->share(ctx, obj, &runs[i]);
 		if (ret)
 			return ret;
@@ -111,9 +105,10 @@ static int fill_record(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_o
 	ret = ckpt_read_tail(ctx, CKPT_REC_PAGES, &rec, sizeof(rec), &runs, &len);
 	if (ret)
 		return ret;
-	if (rec.objref != ckpt_obj_current(ctx) || rec.pad ||
-	    len != rec.nr_runs * sizeof(struct ckpt_page_run))
-		return ckpt_err(ctx, -EINVAL, "image: bad record of pages");
+	/* The reader has checked the runs; what they refer to is for us to check. */
+	if (rec.objref != ckpt_obj_current(ctx))
+		return ckpt_err(ctx, -EINVAL, "image: pages of object %u where %u is read",
+				rec.objref, ckpt_obj_current(ctx));
 	ret = fill_get(ctx, obj, ops, runs, rec.nr_runs, fill);
 	if (!ret)
 		ret = fill_read(ctx, fill, rec.data_len);
@@ -249,9 +244,10 @@ static int map_pages(struct vm_area_struct *vma, struct ckpt_fill *fill, unsigne
 
 	if (!pmd)
 		return -ENOMEM;
-	pte = start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
-	if (!pte)
+	start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
+	if (!start)
 		return -EEXIST;
+	pte = start;
 	do {
 		if (!pte_none(ptep_get(pte)))
 			break;

@@ -297,12 +297,12 @@ static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 		spin_unlock(ptl);
 		return ret;
 	}
-	start = pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
-	if (!pte) {
+	start = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	if (!start) {
 		walk->action = ACTION_AGAIN;
 		return 0;
 	}
-	for (; addr < end; addr += PAGE_SIZE, pte++) {
+	for (pte = start; addr < end; addr += PAGE_SIZE, pte++) {
 		ret = walk_pte(pw, walk->vma, addr, ptep_get(pte));
 		if (ret)
 			break;
@@ -367,7 +367,8 @@ static int walk_stopped(struct page_walk *pw, struct ckpt_ctx *ctx, int stop)
 	case WALK_RESERVE:
 		return ckpt_cow_reserve(pw->cow, pw->pfn);
 	case WALK_PINNED:
-		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: page at %lx: pinned for I/O: not supported",
+		return ckpt_refuse(ctx, -EOPNOTSUPP,
+				   "%s: page at %lx: pinned for I/O: not supported",
 				   ckpt_whom(ctx), pw->next);
 	case WALK_POISONED:
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: page at %lx: cannot be read",

@@ -74,12 +74,13 @@ struct shmem_search {
 static bool holds_mapping(struct task_struct *task, struct shmem_search *search)
 {
 	struct mm_struct *mm = get_task_mm(task);
-	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
 	bool found = false;
 
 	if (!mm)
 		return false;
+	vma_iter_init(&vmi, mm, 0);
 	mmap_read_lock(mm);
 	for_each_vma(vmi, vma) {
 		if (!vma->vm_file || file_inode(vma->vm_file) != search->inode)
@@ -191,8 +192,8 @@ static int write_pages(struct ckpt_ctx *ctx, struct inode *inode, struct ckpt_ba
 			return -EINTR;
 		page = shmem_page(inode, index);
 		if (IS_ERR(page))
-			return ckpt_err(ctx, PTR_ERR(page), "shared memory: page %lu cannot be read",
-					index);
+			return ckpt_err(ctx, PTR_ERR(page),
+					"shared memory: page %lu cannot be read", index);
 		if (!page)
 			continue;
 		ret = add_page(batch, index, page);
@@ -252,7 +253,8 @@ static struct page *shmem_fill_get(struct ckpt_ctx *ctx, void *obj, u64 index)
 	int ret;
 
 	if (index >= DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE))
-		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: shared memory: page %llu is behind the end",
+		return ERR_PTR(ckpt_err(ctx, -EINVAL,
+					"image: shared memory: page %llu is behind the end",
 					index));
 	ret = shmem_get_folio(inode, index, 0, &folio, SGP_CACHE);
 	if (ret)

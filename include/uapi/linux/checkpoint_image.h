@@ -312,7 +312,7 @@ struct ckpt_page_run {
  * @objref: mm or shmem object that the pages belong to
  * @nr_runs: number of struct ckpt_page_run that follow in this record
  * @data_len: bytes in the DATA block that follows, 0 if none does: the sum of
- *	the CKPT_RUN_DATA runs, in order
+ *	the CKPT_RUN_DATA and CKPT_RUN_SHARED runs, in order
  */
 struct ckpt_rec_pages {
 	__u32 objref;
