@@ -12,12 +12,14 @@
 
 #define WARNINGS_SHOWN	5
 
+/* Most messages name the task themselves; the number of an object is for --log. */
 void print_entry(FILE *to, const struct ckpt_log_entry *entry)
 {
-	if (entry->pid)
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "pid %d ", entry->pid);
+	if (entry->pid && !strstr(entry->message, pid))
 		fprintf(to, "pid %d: ", entry->pid);
-	if (strcmp(entry->object, "-"))
-		fprintf(to, "%s: ", entry->object);
 	fputs(entry->message, to);
 }
 
