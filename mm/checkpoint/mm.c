@@ -7,6 +7,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/init.h>
+#include <linux/khugepaged.h>
 #include <linux/ksm.h>
 #include <linux/membarrier.h>
 #include <linux/namei.h>
@@ -90,6 +91,38 @@ static int mm_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *h
 	struct mm_search search = { .mm = ptr, .holder = holder };
 
 	return ckpt_for_each_outsider(ctx, mm_is_holder, &search) ? 0 : -ENOENT;
+}
+
+/* Do all users but the checkpoint itself belong to the process of the owner? */
+static bool only_owner_uses(struct mm_struct *mm)
+{
+	bool only = false;
+#ifdef CONFIG_MEMCG
+	struct task_struct *owner;
+
+	rcu_read_lock();
+	owner = rcu_dereference(mm->owner);
+	only = owner && atomic_read(&mm->mm_users) == get_nr_threads(owner) + 1;
+	rcu_read_unlock();
+#endif
+	return only;
+}
+
+/**
+ * ckpt_mm_unstable() - may someone outside the tree be writing to this memory?
+ * @ctx: the checkpoint
+ * @mm: an mm of the tree
+ *
+ * Context: Process context, no locks.
+ */
+bool ckpt_mm_unstable(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	struct ckpt_holder holder;
+
+	/* The leak check finds nobody in all other cases. */
+	if (!(ckpt_image_flags(ctx) & CKPT_IMAGE_SUBTREE) || only_owner_uses(mm))
+		return false;
+	return !mm_find_holder(ctx, mm, &holder);
 }
 
 static int collect_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
@@ -269,6 +302,7 @@ static bool fields_valid(const struct ckpt_rec_mm *rec)
 /* Replaces the restarter's address space by an empty one, as execve() does. */
 static int switch_mm_to_empty(struct ckpt_ctx *ctx)
 {
+	unsigned long maxrss = current->signal->maxrss;
 	struct mm_struct *mm = mm_alloc();
 	int ret;
 
@@ -282,6 +316,8 @@ static int switch_mm_to_empty(struct ckpt_ctx *ctx)
 		mmput(mm);
 		return ckpt_err(ctx, ret, "%s: killed", ckpt_whom(ctx));
 	}
+	/* What the restarter used is no memory of this process. */
+	current->signal->maxrss = maxrss;
 	mm->task_size = TASK_SIZE;
 	up_write(&current->signal->exec_update_lock);
 	rseq_execve(current);
@@ -296,8 +332,9 @@ static void set_layout(struct mm_struct *mm, const struct ckpt_rec_mm *rec)
 	mm->mmap_compat_base = rec->mmap_compat_base;
 	mm->mmap_compat_legacy_base = rec->mmap_compat_legacy_base;
 	assign_bit(MMF_TOPDOWN, &mm->flags, rec->flags & CKPT_MM_TOPDOWN);
-	assign_bit(MMF_DISABLE_THP, &mm->flags, rec->flags & CKPT_MM_THP_DISABLE);
 	clear_bit(MMF_VM_MERGE_ANY, &mm->flags);
+	/* khugepaged must not fill holes that are about to be filled from the image. */
+	set_bit(MMF_DISABLE_THP, &mm->flags);
 	mm->def_flags = 0;
 }
 
@@ -380,6 +417,18 @@ static void set_dumpable_late(void *data)
 	set_dumpable(current->mm, *(int *)data);
 }
 
+static void enable_thp(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	clear_bit(MMF_DISABLE_THP, &mm->flags);
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma)
+		khugepaged_enter_vma(vma, vma->vm_flags);
+	mmap_write_unlock(mm);
+}
+
 /* What would get in the way of mapping and filling comes last. */
 static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_mm *rec)
 {
@@ -391,6 +440,8 @@ static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckp
 	for (i = 0; i < ARRAY_SIZE(def_flag_table); i++)
 		if (rec->flags & def_flag_table[i].image)
 			mm->def_flags |= def_flag_table[i].vm;
+	if (!(rec->flags & CKPT_MM_THP_DISABLE))
+		enable_thp(mm);
 	if (rec->flags & CKPT_MM_MERGE_ANY) {
 		mmap_write_lock(mm);
 		ret = ksm_enable_merge_any(mm);

@@ -83,6 +83,9 @@ pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *folio);
 bool ckpt_vma_holds_pages(struct vm_area_struct *vma);
 
+/* mm.c */
+bool ckpt_mm_unstable(struct ckpt_ctx *ctx, struct mm_struct *mm);
+
 /* vma.c */
 int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma);
 int ckpt_mm_write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm);

@@ -22,7 +22,6 @@
 #include "mm.h"
 
 #define SHMEM_NAME_LEN	256	/* NAME_MAX and a NUL, as memfd_create() allows */
-#define MEMFD_PREFIX	"memfd:"
 
 /**
  * ckpt_file_is_shmem() - is this unnamed shared memory?
@@ -211,7 +210,8 @@ static int write_inode(struct ckpt_ctx *ctx, struct dentry *dentry)
 	struct shmem_inode_info *info = SHMEM_I(inode);
 	struct ckpt_rec_shmem rec = {
 		.size = i_size_read(inode),
-		.flags = info->flags & VM_NORESERVE ? CKPT_SHMEM_NORESERVE : 0,
+		.flags = (info->flags & VM_NORESERVE ? CKPT_SHMEM_NORESERVE : 0) |
+			 (IS_PRIVATE(inode) ? 0 : CKPT_SHMEM_MEMFD),
 		.seals = info->seals,
 		.mode = inode->i_mode & S_IALLUGO,
 		.uid = from_kuid(current_user_ns(), inode->i_uid),
@@ -330,6 +330,16 @@ static int restore_file(struct ckpt_ctx *ctx, struct file *file, const struct ck
 	return ret;
 }
 
+static struct file *create_file(const char *name, const struct ckpt_rec_shmem *rec)
+{
+	unsigned long flags = rec->flags & CKPT_SHMEM_NORESERVE ? VM_NORESERVE : 0;
+
+	/* Security modules judge memfds, not anonymous mappings. */
+	if (rec->flags & CKPT_SHMEM_MEMFD)
+		return shmem_file_setup(name, rec->size, flags);
+	return shmem_kernel_file_setup(name, rec->size, flags);
+}
+
 static void *shmem_restore(struct ckpt_ctx *ctx)
 {
 	char name[SHMEM_NAME_LEN] = { };
@@ -346,8 +356,7 @@ static void *shmem_restore(struct ckpt_ctx *ctx)
 	if (!shmem_valid(&rec, tail, len))
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: bad shared memory object"));
 	memcpy(name, tail, len);
-	file = shmem_file_setup(name, rec.size,
-				rec.flags & CKPT_SHMEM_NORESERVE ? VM_NORESERVE : 0);
+	file = create_file(name, &rec);
 	if (IS_ERR(file))
 		return ERR_PTR(ckpt_err(ctx, PTR_ERR(file), "shared memory %s: cannot be created",
 					name));
