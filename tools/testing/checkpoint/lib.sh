@@ -3,6 +3,7 @@
 # Common ground of the host-side scripts: where things are, how they speak.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
+# shellcheck disable=SC2034 # for the scripts that source us
 HERE=$TOP/tools/testing/checkpoint
 BUILD=$TOP/build
 # shellcheck disable=SC2034 # for the scripts that source us
