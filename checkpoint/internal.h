@@ -13,21 +13,66 @@
 #include "log.h"
 #include "objhash.h"
 
+/**
+ * struct ckpt_external - a declared external object
+ * @key: its name
+ * @file: checkpoint: what the tree shares; restart: what takes its place
+ * @order: place in the caller's array
+ */
 struct ckpt_external {
-	const char *key;
+	char *key;
 	struct file *file;
+	u32 order;
 };
 
 /**
  * struct ckpt_task - one thread of the tree being checkpointed
  * @task: referenced
- * @gen: wait_task_inactive() generation when it was found parked
+ * @leader: index of its thread group leader
+ * @held: it is parked by us, or stopped, and may not leave before we let it go
+ * @gen: wait_task_inactive() generation when it was found parked, 0 if it is
+ *	dead or the checkpointer
  * @rec: its CKPT_REC_TREE_TASK
  */
 struct ckpt_task {
 	struct task_struct *task;
+	u32 leader;
+	bool held;
 	unsigned long gen;
 	struct ckpt_rec_tree_task rec;
+};
+
+/**
+ * struct ckpt_tree - tasks in the order of the image
+ * @tasks: parents before children, leaders before their threads
+ * @nr: their number
+ * @slots: hash from task to index + 1, @mask + 1 slots; complete when the tree is
+ * @mask: see @slots
+ */
+struct ckpt_tree {
+	struct ckpt_task *tasks;
+	u32 nr;
+	u32 *slots;
+	u32 mask;
+};
+
+#define ckpt_for_each_task(t, tree) \
+	for (t = (tree)->tasks; t < (tree)->tasks + (tree)->nr; t++)
+
+/**
+ * struct ckpt_stats - where the time went; CLOCK_MONOTONIC in ns
+ * @start: the call began
+ * @frozen: the tree stood still
+ * @collected: all objects were found
+ * @contained: the leak check had passed
+ * @written: the image was complete
+ */
+struct ckpt_stats {
+	u64 start;
+	u64 frozen;
+	u64 collected;
+	u64 contained;
+	u64 written;
 };
 
 /**
@@ -46,7 +91,11 @@ struct ckpt_task {
  * @whom: the task being collected, written or restored, as text
  * @whom_pid: its pid in @pid_ns, or 0
  * @bounce: copy buffer of the stream, or NULL
- * @tasks: checkpoint: the tree, in the order of the image
+ * @text: scratch for messages
+ * @owner: checkpoint: index of the task being collected
+ * @root_task: checkpoint: leader of the root process, referenced
+ * @tree: checkpoint: the tasks
+ * @stats: checkpoint: for the log
  * @restart: restart: the restarter's state
  * @cow: checkpoint: pages shared copy-on-write; ckpt_ctx_free() gives it to
  *	ckpt_cow_free(), ckpt_cow_slot() in ctx.c returns its address
@@ -70,16 +119,18 @@ struct ckpt_ctx {
 	pid_t whom_pid;
 	void *bounce;
 
+	char text[128];
+	u32 owner;
 	struct task_struct *root_task;
-	struct ckpt_task *tasks;
-	u32 nr_tasks;
+	struct ckpt_tree tree;
+	struct ckpt_stats stats;
 
 	struct ckpt_restart *restart;
 	struct ckpt_cow *cow;
 };
 
 /* ctx.c */
-struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, int image_fd, int log_fd,
+struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, fmode_t mode, int image_fd, int log_fd,
 				const struct checkpoint_external __user *externals,
 				u32 nr_externals);
 void ckpt_ctx_free(struct ckpt_ctx *ctx);
@@ -91,6 +142,7 @@ int ckpt_obj_collect_all(struct ckpt_ctx *ctx);	/* runs ops->collect() of each n
 int ckpt_obj_contained(struct ckpt_ctx *ctx);	/* the leak check */
 int ckpt_obj_write_all(struct ckpt_ctx *ctx);	/* in order of type */
 int ckpt_obj_checkpointed(struct ckpt_ctx *ctx);	/* all collected ones were written */
+int ckpt_obj_recheck(struct ckpt_ctx *ctx);	/* nobody took or dropped a reference since */
 int ckpt_obj_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_obj *rec);
 
 /* taskops.c: registration, iteration over parts of the task state */
@@ -98,15 +150,40 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task);
 int ckpt_task_write(struct ckpt_ctx *ctx, u32 index, struct task_struct *task);
 int ckpt_task_read(struct ckpt_ctx *ctx);	/* in the task's context, up to CKPT_REC_TASK_END */
 
-/* tree.c, freeze.c: checkpoint side */
-int ckpt_freeze_tree(struct ckpt_ctx *ctx);	/* fills ctx->tasks */
-void ckpt_thaw_tree(struct ckpt_ctx *ctx);
-int ckpt_tree_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */
+/* tree.c: which tasks there are, and how they are related */
+int ckpt_tree_walk(struct ckpt_ctx *ctx, struct ckpt_tree *tree);
+struct ckpt_task *ckpt_tree_find(const struct ckpt_tree *tree, const struct task_struct *task);
+void ckpt_tree_free(struct ckpt_tree *tree);
+int ckpt_tree_describe(struct ckpt_ctx *ctx);	/* fills the records; names what cannot be saved */
 int ckpt_tree_write(struct ckpt_ctx *ctx);
 
-/* arch/.../kernel/checkpoint.c: CKPT_REC_ARCH; -EOPNOTSUPP if this machine cannot run the image */
+/* freeze.c: holding the tree still */
+int ckpt_freeze_tree(struct ckpt_ctx *ctx);	/* fills ctx->tree */
+void ckpt_release_tree(struct ckpt_ctx *ctx);
+void ckpt_thaw_tree(struct ckpt_ctx *ctx);
+int ckpt_freeze_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */
+
+/* finish.c: what becomes of the tree after a successful checkpoint */
+void ckpt_kill_tree(struct ckpt_ctx *ctx);
+void ckpt_stop_tree(struct ckpt_ctx *ctx);
+
+/* checkpoint.c: CKPT_REC_ARCH; -EOPNOTSUPP if this machine cannot run the image */
 int ckpt_arch_write(struct ckpt_ctx *ctx);
 int ckpt_arch_read(struct ckpt_ctx *ctx);
+
+/* debug.c: where tests may stop a checkpoint */
+enum ckpt_pause {
+	CKPT_PAUSE_CONTAINED	= 1 << 0,	/* the leak check has passed, nothing is written */
+	CKPT_PAUSE_WRITTEN	= 1 << 1,	/* all but the trailer is written */
+};
+
+#ifdef CONFIG_CHECKPOINT_DEBUG
+void ckpt_pause(enum ckpt_pause where);
+#else
+static inline void ckpt_pause(enum ckpt_pause where)
+{
+}
+#endif
 
 /* checkpoint.c, restart.c: the coordinators */
 long ckpt_do_checkpoint(struct ckpt_ctx *ctx);

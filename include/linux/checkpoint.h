@@ -289,6 +289,13 @@ struct ckpt_cow;
 struct ckpt_cow **ckpt_cow_slot(struct ckpt_ctx *ctx);
 void ckpt_cow_free(struct ckpt_cow *cow);
 
+/*
+ * A restored task whose registers are those of an interrupted system call
+ * continues it, as a thawed one does: set by the part that restores registers,
+ * read on the way to user mode.
+ */
+void ckpt_mark_woken(void);
+
 #endif /* CONFIG_CHECKPOINT */
 
 #endif /* _LINUX_CHECKPOINT_H */

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * checkpoint(2): the order of the passes.
+ *
+ * Freeze, collect, check for leaks: up to here nothing is written, and all that
+ * can be refused has been. Then header, tasks and objects, and what may have
+ * changed meanwhile is looked at again. Only the trailer makes an image of it.
+ */
+#include <linux/ktime.h>
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+#include <linux/utsname.h>
+
+#include "internal.h"
+
+/**
+ * ckpt_arch_write() - Write what the restarting machine must have
+ * @ctx: the context of a checkpoint
+ *
+ * Context: May sleep.
+ * Return: 0 or an errno of the stream.
+ */
+int ckpt_arch_write(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_arch rec = {};
+
+	ckpt_arch_fill(ctx, &rec);
+	return ckpt_write(ctx, CKPT_REC_ARCH, &rec, sizeof(rec));
+}
+
+/**
+ * ckpt_arch_read() - Check that this machine can run the image
+ * @ctx: the context of a restart
+ *
+ * Context: May sleep.
+ * Return: 0; -EOPNOTSUPP if it cannot; -EINVAL or an errno of the stream.
+ */
+int ckpt_arch_read(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_arch rec;
+	int err;
+
+	err = ckpt_read(ctx, CKPT_REC_ARCH, &rec, sizeof(rec));
+	return err ?: ckpt_arch_check(ctx, &rec);
+}
+
+static int ckpt_collect_tasks(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+	int err = 0;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (t->rec.flags & CKPT_TASKF_ZOMBIE)
+			continue;
+		ctx->owner = t - ctx->tree.tasks;
+		err = ckpt_task_collect(ctx, t->task);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		if (err)
+			break;
+		cond_resched();
+	}
+	ckpt_set_whom(ctx, NULL);
+	return err;
+}
+
+static int ckpt_collect(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = ckpt_tree_describe(ctx);
+	if (!err)
+		err = ckpt_collect_tasks(ctx);
+	if (!err)
+		err = ckpt_obj_collect_all(ctx);
+	ctx->stats.collected = ktime_get_ns();
+	return err;
+}
+
+static int ckpt_write_header(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_header rec = {
+		.magic = CKPT_IMAGE_MAGIC,
+		.version = CKPT_IMAGE_VERSION,
+		.arch = CKPT_ARCH_X86_64,
+		.page_size = PAGE_SIZE,
+		.flags = ckpt_image_flags(ctx),
+		.nr_tasks = ctx->tree.nr,
+		.nr_objs = ctx->objhash.nr,
+		.time_ns = ktime_get_real_ns(),
+		.id = ctx->id,
+	};
+
+	strscpy(rec.release, init_utsname()->release, sizeof(rec.release));
+	return ckpt_write(ctx, CKPT_REC_HEADER, &rec, sizeof(rec));
+}
+
+static int ckpt_write_tasks(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+	int err = 0;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (t->rec.flags & CKPT_TASKF_ZOMBIE)
+			continue;
+		err = ckpt_task_write(ctx, t - ctx->tree.tasks, t->task);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		if (err)
+			break;
+		cond_resched();
+	}
+	ckpt_set_whom(ctx, NULL);
+	return err;
+}
+
+static int ckpt_write_all(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = ckpt_write_header(ctx);
+	if (!err)
+		err = ckpt_arch_write(ctx);
+	if (!err)
+		err = ckpt_tree_write(ctx);
+	if (!err)
+		err = ckpt_obj_write_all(ctx);
+	if (!err)
+		err = ckpt_write_tasks(ctx);
+	if (!err)
+		err = ckpt_obj_checkpointed(ctx);
+	return err;
+}
+
+/* Somebody outside may have changed what the tree shares while it was written. */
+static int ckpt_recheck(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = ckpt_freeze_recheck(ctx);
+	return err ?: ckpt_obj_recheck(ctx);
+}
+
+static int ckpt_write_image(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = ckpt_stream_open_write(ctx);
+	if (err)
+		return err;
+	err = ckpt_write_all(ctx);
+	if (err)
+		return err;
+	ckpt_pause(CKPT_PAUSE_WRITTEN);
+	err = ckpt_recheck(ctx);
+	return err ?: ckpt_stream_trailer(ctx);
+}
+
+static int ckpt_save(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	err = ckpt_collect(ctx);
+	if (err)
+		return err;
+	err = ckpt_obj_contained(ctx);
+	ctx->stats.contained = ktime_get_ns();
+	if (err)
+		return err;
+	if (ckpt_dry_run(ctx))
+		return ctx->log.nr_refused ? -EOPNOTSUPP : 0;
+	ckpt_pause(CKPT_PAUSE_CONTAINED);
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	err = ckpt_write_image(ctx);
+	ctx->stats.written = ktime_get_ns();
+	return err;
+}
+
+/*
+ * Our references go first: with more users than it knows of, a task that calls
+ * execve() would copy what it need not, and not gain the rights of the file.
+ */
+static void ckpt_finish(struct ckpt_ctx *ctx, int err)
+{
+	ckpt_objhash_destroy(&ctx->objhash);
+	if (!err && ctx->flags & CHECKPOINT_KILL)
+		ckpt_kill_tree(ctx);
+	else if (!err && ctx->flags & CHECKPOINT_STOP)
+		ckpt_stop_tree(ctx);
+	else
+		ckpt_release_tree(ctx);
+}
+
+static u64 ckpt_us(u64 from, u64 to)
+{
+	return to > from ? div_u64(to - from, NSEC_PER_USEC) : 0;
+}
+
+/* The tree stood from when the first task was to park until it was let go. */
+static void ckpt_log_stats(struct ckpt_ctx *ctx, u32 nr_objs, u64 released)
+{
+	struct ckpt_stats *s = &ctx->stats;
+
+	ckpt_info(ctx,
+		  "stats stop_us=%llu freeze_us=%llu collect_us=%llu leak_us=%llu write_us=%llu bytes=%llu tasks=%u objs=%u",
+		  ckpt_us(s->start, released), ckpt_us(s->start, s->frozen),
+		  ckpt_us(s->frozen, s->collected), ckpt_us(s->collected, s->contained),
+		  ckpt_us(s->contained, s->written), ctx->writer.offset, ctx->tree.nr,
+		  nr_objs);
+}
+
+/**
+ * ckpt_do_checkpoint() - Save a tree
+ * @ctx: the context; @ctx->root_task is set
+ *
+ * Context: System call of the caller, who may be of the tree.
+ * Return: the id of the checkpoint, 0 for CHECKPOINT_DRY_RUN, or an error that
+ * the log explains; then the tree goes on unharmed.
+ */
+long ckpt_do_checkpoint(struct ckpt_ctx *ctx)
+{
+	u64 released;
+	u32 nr_objs;
+	int err;
+
+	ctx->stats.start = ktime_get_ns();
+	err = ckpt_freeze_tree(ctx);
+	ctx->stats.frozen = ktime_get_ns();
+	if (!err)
+		err = ckpt_save(ctx);
+	nr_objs = ctx->objhash.nr;
+	ckpt_finish(ctx, err);
+	released = ktime_get_ns();
+	if (!err)
+		ckpt_log_stats(ctx, nr_objs, released);
+	ckpt_stream_close(ctx);
+	return err ?: ctx->id;
+}

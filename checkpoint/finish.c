@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What becomes of a frozen tree that has been saved: it is killed or stopped
+ * without having executed one more instruction in user mode.
+ */
+#include <linux/pid.h>
+#include <linux/sched/jobctl.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include "internal.h"
+
+#define CKPT_FINISH_MS	10	/* between looks at a task that nobody wakes us for */
+
+static bool ckpt_of_current(struct task_struct *task)
+{
+	return same_thread_group(task, current);
+}
+
+static void ckpt_wait_dead(struct task_struct *task, struct pid *pid)
+{
+	while (!READ_ONCE(task->exit_state) && !fatal_signal_pending(current))
+		wait_event_killable_timeout(pid->wait_pidfd, READ_ONCE(task->exit_state),
+					    msecs_to_jiffies(CKPT_FINISH_MS));
+}
+
+/**
+ * ckpt_kill_tree() - Kill the tree where it stands
+ * @ctx: the context; the tree is frozen
+ *
+ * A task leaves the freezer trap for SIGKILL, and only for that. Returns when
+ * all are dead; the process of current is killed last, and not waited for.
+ *
+ * Context: May sleep.
+ */
+void ckpt_kill_tree(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+	bool self = false;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (!thread_group_leader(t->task))
+			continue;
+		if (ckpt_of_current(t->task))
+			self = true;
+		else
+			do_send_sig_info(SIGKILL, SEND_SIG_PRIV, t->task, PIDTYPE_TGID);
+	}
+	ckpt_for_each_task(t, &ctx->tree) {
+		struct pid *pid;
+
+		if (ckpt_of_current(t->task))
+			continue;
+		pid = get_task_pid(t->task, PIDTYPE_PID);
+		if (!pid)
+			continue;
+		ckpt_wait_dead(t->task, pid);
+		put_pid(pid);
+	}
+	if (self)
+		do_send_sig_info(SIGKILL, SEND_SIG_PRIV, current, PIDTYPE_TGID);
+}
+
+/* As do_signal_stop() does for a stop signal that somebody dequeued. */
+static void ckpt_stop_process(struct task_struct *leader)
+{
+	const unsigned long stop = SIGSTOP | JOBCTL_STOP_PENDING | JOBCTL_STOP_CONSUME;
+	struct signal_struct *sig = leader->signal;
+	struct task_struct *t;
+	unsigned long flags;
+
+	if (!lock_task_sighand(leader, &flags))
+		return;
+	if (sig->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))
+		goto unlock;
+	sig->group_exit_code = SIGSTOP;
+	sig->group_stop_count = 0;
+	for_each_thread(leader, t) {
+		if (task_is_stopped(t) || !task_set_jobctl_pending(t, stop))
+			continue;
+		sig->group_stop_count++;
+		signal_wake_up(t, false);
+	}
+unlock:
+	unlock_task_sighand(leader, &flags);
+}
+
+static bool ckpt_is_stopped(struct task_struct *task)
+{
+	return READ_ONCE(task->exit_state) || READ_ONCE(task->signal->flags) & SIGNAL_STOP_STOPPED;
+}
+
+/**
+ * ckpt_stop_tree() - Stop the tree where it stands, and thaw it
+ * @ctx: the context; the tree is frozen
+ *
+ * Returns when all processes are stopped; that of current stops when current
+ * returns to user mode.
+ *
+ * Context: May sleep.
+ */
+void ckpt_stop_tree(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+
+	ckpt_for_each_task(t, &ctx->tree)
+		if (thread_group_leader(t->task))
+			ckpt_stop_process(t->task);
+	ckpt_release_tree(ctx);
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (!thread_group_leader(t->task) || ckpt_of_current(t->task))
+			continue;
+		while (!ckpt_is_stopped(t->task) && !fatal_signal_pending(current))
+			schedule_timeout_killable(1);
+	}
+}

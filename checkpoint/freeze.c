@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Holding a tree still.
+ *
+ * JOBCTL_TRAP_CKPT sends a task to the freezer trap of the signal path, where
+ * all its user state is in its pt_regs and thread_struct, and pending signals
+ * stay queued. As long as the bit is set the task cannot return to user mode;
+ * only SIGKILL gets it out of there. Stopped tasks stay as they are: the bit
+ * is behind them, should somebody continue them.
+ *
+ * Whoever set the bit clears it, on every way out. A second checkpoint of the
+ * same task meanwhile is -EBUSY. fork() does not pass the bit on: the tree is
+ * walked again until a walk finds no other tasks than the last one; a task
+ * that is in fork() is not parked.
+ */
+#include <linux/cgroup.h>
+#include <linux/checkpoint_hooks.h>
+#include <linux/delay.h>
+#include <linux/hrtimer.h>
+#include <linux/ptrace.h>
+#include <linux/sched/debug.h>
+#include <linux/sched/jobctl.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+#include <linux/syscalls.h>
+#include <linux/wait.h>
+#include <asm/syscall.h>
+
+#include "internal.h"
+
+#define CKPT_FREEZE_TRIES	10
+#define CKPT_FREEZE_MS		200	/* for one try */
+#define CKPT_PARKED_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
+
+static DECLARE_WAIT_QUEUE_HEAD(ckpt_park_wait);
+
+/* The checkpointer sleeps until @task parks, whatever others do. */
+struct ckpt_parking {
+	wait_queue_entry_t entry;
+	struct task_struct *task;
+};
+
+static int ckpt_park_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	struct ckpt_parking *parking = container_of(entry, struct ckpt_parking, entry);
+
+	return parking->task == key ? default_wake_function(entry, mode, flags, NULL) : 0;
+}
+
+/**
+ * __ckpt_parked() - Current is about to sleep in the freezer trap
+ *
+ * Context: Current is not in TASK_RUNNING; no locks held.
+ */
+void __ckpt_parked(void)
+{
+	__wake_up(&ckpt_park_wait, TASK_NORMAL, 0, current);
+}
+
+/*
+ * Calls that return EINTR when a signal wakes them, but can just as well begin
+ * again: nothing has been consumed. Those with a relative timeout wait for
+ * all of it again.
+ */
+static bool ckpt_call_restarts(int nr)
+{
+	switch (nr) {
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case __NR_epoll_pwait2:
+	case __NR_rt_sigtimedwait:
+	case __NR_semop:
+	case __NR_semtimedop:
+	case __NR_io_uring_enter:
+	case __NR_io_getevents:
+	case __NR_io_pgetevents:
+	/* on sockets with a timeout */
+	case __NR_read:
+	case __NR_readv:
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+	case __NR_recvmmsg:
+	case __NR_write:
+	case __NR_writev:
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_connect:
+		return true;
+	}
+	return false;
+}
+
+/**
+ * __ckpt_resume_call() - Hide from current that a freeze interrupted its system call
+ *
+ * A signal that is delivered interrupts the call rightly: this is for when
+ * there is none.
+ *
+ * Context: get_signal() of current, with siglock held and no signal to deliver.
+ */
+void __ckpt_resume_call(void)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	lockdep_assert_held(&current->sighand->siglock);
+	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
+	if (in_compat_syscall() || syscall_get_error(current, regs) != -EINTR)
+		return;
+	if (ckpt_call_restarts(syscall_get_nr(current, regs)))
+		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
+}
+
+/**
+ * ckpt_mark_woken() - Have current continue the system call in its registers
+ *
+ * For a restored task whose registers are those of an interrupted system call:
+ * it treats them as a thawed task does, on its way to user mode.
+ *
+ * Context: The task being restored.
+ */
+void ckpt_mark_woken(void)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	current->jobctl |= JOBCTL_CKPT_WOKEN;
+	set_thread_flag(TIF_SIGPENDING);
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+static bool ckpt_is_parked(struct task_struct *task)
+{
+	return READ_ONCE(task->__state) == CKPT_PARKED_STATE && cgroup_task_frozen(task) &&
+	       READ_ONCE(task->jobctl) & JOBCTL_TRAP_CKPT;
+}
+
+/* Will not run before we, or a signal to a stopped task, let it. */
+static bool ckpt_is_settled(struct task_struct *task)
+{
+	if (READ_ONCE(task->exit_state))
+		return true;
+	return ckpt_is_parked(task) || READ_ONCE(task->__state) == TASK_STOPPED;
+}
+
+/* What a task that does not park is at. */
+static const char *ckpt_busy_with(struct task_struct *task)
+{
+	unsigned int state = READ_ONCE(task->__state);
+
+	if (task->flags & PF_EXITING)
+		return "is exiting";
+	if (READ_ONCE(task->signal->core_state))
+		return "is dumping core";
+	if (READ_ONCE(task->signal->group_exec_task))
+		return "is executing a program";
+	if (READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT)
+		return "is being killed";
+	if (cgroup_task_frozen(task) && state & TASK_UNINTERRUPTIBLE)
+		return "waits for a vfork child";
+	if (state & TASK_UNINTERRUPTIBLE)
+		return "is in uninterruptible sleep";
+	return "does not come to rest";
+}
+
+static int ckpt_busy(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	const char *what = ckpt_busy_with(task);
+	unsigned long at = get_wchan(task);
+
+	ckpt_set_whom(ctx, task);
+	if (at)
+		return ckpt_err(ctx, -EBUSY, "%s: %s at %ps", ckpt_whom(ctx), what, (void *)at);
+	return ckpt_err(ctx, -EBUSY, "%s: %s", ckpt_whom(ctx), what);
+}
+
+static int ckpt_check_traced(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct task_struct *tracer;
+	char comm[TASK_COMM_LEN] = "";
+	pid_t pid = 0;
+
+	if (!READ_ONCE(task->ptrace))
+		return 0;
+	rcu_read_lock();
+	tracer = ptrace_parent(task);
+	if (tracer) {
+		pid = task_pid_nr_ns(tracer, ctx->pid_ns);
+		strscpy(comm, tracer->comm);
+	}
+	rcu_read_unlock();
+	return ckpt_err(ctx, -EBUSY, "%s: is traced by pid %d (%s)", ckpt_whom(ctx), pid, comm);
+}
+
+static int ckpt_check_access(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	if (task == current ||
+	    ptrace_may_access(task, PTRACE_MODE_ATTACH_REALCREDS))
+		return 0;
+	return ckpt_err(ctx, -EPERM, "%s: not permitted", ckpt_whom(ctx));
+}
+
+static int ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	int err;
+
+	ckpt_set_whom(ctx, task);
+	if (task->flags & PF_KTHREAD)
+		return ckpt_err(ctx, -EOPNOTSUPP, "%s: is a kernel thread", ckpt_whom(ctx));
+	if (task->flags & PF_IO_WORKER)
+		return ckpt_err(ctx, -EOPNOTSUPP, "%s: is a worker of io_uring", ckpt_whom(ctx));
+	if (task->flags & PF_USER_WORKER)
+		return ckpt_err(ctx, -EOPNOTSUPP, "%s: is a kernel worker of its process",
+				ckpt_whom(ctx));
+	err = ckpt_check_access(ctx, task);
+	return err ?: ckpt_check_traced(ctx, task);
+}
+
+/* Return: 0; -EBUSY if another checkpoint has it. */
+static int ckpt_hold(struct ckpt_ctx *ctx, struct ckpt_task *t)
+{
+	struct task_struct *task = t->task;
+	unsigned long flags;
+	int err = 0;
+
+	if (task == current || READ_ONCE(task->exit_state) || !lock_task_sighand(task, &flags))
+		return 0;
+	if (task->jobctl & JOBCTL_TRAP_CKPT) {
+		err = -EBUSY;
+	} else {
+		t->held = true;
+		task->jobctl |= JOBCTL_TRAP_CKPT | JOBCTL_CKPT_WOKEN;
+		signal_wake_up(task, false);
+	}
+	unlock_task_sighand(task, &flags);
+	if (err)
+		return ckpt_err(ctx, err, "%s: is in another checkpoint", ckpt_whom(ctx));
+	return 0;
+}
+
+static void ckpt_release(struct ckpt_task *t)
+{
+	unsigned long flags;
+
+	if (!t->held)
+		return;
+	t->held = false;
+	if (!lock_task_sighand(t->task, &flags))
+		return;
+	t->task->jobctl &= ~JOBCTL_TRAP_CKPT;
+	unlock_task_sighand(t->task, &flags);
+	wake_up_state(t->task, TASK_INTERRUPTIBLE);
+}
+
+static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
+{
+	struct ckpt_parking parking = { .task = task };
+	int err = 0;
+
+	if (ckpt_is_settled(task))
+		return 0;
+	init_waitqueue_func_entry(&parking.entry, ckpt_park_wake);
+	parking.entry.private = current;
+	add_wait_queue(&ckpt_park_wait, &parking.entry);
+	for (;;) {
+		/* Tasks that exit or stop do not wake us. */
+		ktime_t slice = ms_to_ktime(1);
+
+		set_current_state(TASK_KILLABLE);
+		if (ckpt_is_settled(task))
+			break;
+		err = fatal_signal_pending(current) ? -EINTR :
+		      ktime_after(ktime_get(), deadline) ? -EBUSY : 0;
+		if (err)
+			break;
+		schedule_hrtimeout(&slice, HRTIMER_MODE_REL);
+	}
+	__set_current_state(TASK_RUNNING);
+	remove_wait_queue(&ckpt_park_wait, &parking.entry);
+	return err;
+}
+
+/* Whom the tree has lost is let go; whom it has won is held. */
+static int ckpt_adopt(struct ckpt_ctx *ctx, struct ckpt_tree *walked)
+{
+	struct ckpt_tree old = ctx->tree;
+	struct ckpt_task *t, *known;
+	int err = 0;
+
+	ckpt_for_each_task(t, &old) {
+		known = ckpt_tree_find(walked, t->task);
+		if (known)
+			known->held = t->held;
+		else
+			ckpt_release(t);
+	}
+	ctx->tree = *walked;
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (ckpt_tree_find(&old, t->task))
+			continue;
+		err = ckpt_check_task(ctx, t->task);
+		if (!err)
+			err = ckpt_hold(ctx, t);
+		if (err)
+			break;
+	}
+	ckpt_tree_free(&old);
+	return err;
+}
+
+static bool ckpt_same_tasks(const struct ckpt_tree *a, const struct ckpt_tree *b)
+{
+	u32 i;
+
+	if (a->nr != b->nr)
+		return false;
+	for (i = 0; i < a->nr; i++)
+		if (a->tasks[i].task != b->tasks[i].task)
+			return false;
+	return true;
+}
+
+static int ckpt_settle_all(struct ckpt_ctx *ctx, ktime_t deadline, struct task_struct **late)
+{
+	struct ckpt_task *t;
+	int err;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (t->task == current)
+			continue;
+		err = ckpt_wait_settled(t->task, deadline);
+		if (err) {
+			*late = t->task;
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Off their CPUs, so that all registers are in memory. -EAGAIN: one runs again. */
+static int ckpt_sample_all(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		unsigned int state = READ_ONCE(t->task->__state);
+
+		t->gen = 0;
+		if (t->task == current || READ_ONCE(t->task->exit_state))
+			continue;
+		if (!t->held || !ckpt_is_settled(t->task))
+			return -EAGAIN;
+		t->gen = wait_task_inactive(t->task, state);
+		if (!t->gen)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+/* Return: 0; -EBUSY with the task that is @late; another error. */
+static int ckpt_freeze_try(struct ckpt_ctx *ctx, struct task_struct **late)
+{
+	ktime_t deadline = ktime_add_ms(ktime_get(), CKPT_FREEZE_MS);
+	struct ckpt_tree walked = {};
+	bool same;
+	int err;
+
+	*late = NULL;
+	for (;;) {
+		err = ckpt_tree_walk(ctx, &walked);
+		if (err)
+			return err;
+		same = ckpt_same_tasks(&ctx->tree, &walked);
+		if (same)
+			ckpt_tree_free(&walked);
+		else
+			err = ckpt_adopt(ctx, &walked);
+		if (!err)
+			err = ckpt_settle_all(ctx, deadline, late);
+		if (err)
+			return err;
+		if (same && !ckpt_sample_all(ctx))
+			return 0;
+		if (same && ktime_after(ktime_get(), deadline)) {
+			*late = ctx->root_task;
+			return -EBUSY;
+		}
+	}
+}
+
+/* Rights may have changed until the task parked. */
+static int ckpt_check_all(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+	int err;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		err = ckpt_check_task(ctx, t->task);
+		if (err)
+			return err;
+	}
+	ckpt_set_whom(ctx, NULL);
+	return 0;
+}
+
+/**
+ * ckpt_freeze_tree() - Bring the tree to rest
+ * @ctx: the context; @ctx->root_task is set
+ *
+ * Fills @ctx->tree. Current, if it is of the tree, is the only task of it that
+ * runs. A task that does not come to rest, perhaps because it waits for one
+ * that does, is given some more chances with the whole tree running.
+ *
+ * Context: May sleep. The caller thaws the tree, also after an error.
+ * Return: 0; -EBUSY if a task cannot be frozen, is traced, or is being frozen
+ * by another checkpoint; -EPERM; -EOPNOTSUPP for a kernel worker; -ENOMEM;
+ * -EINTR.
+ */
+int ckpt_freeze_tree(struct ckpt_ctx *ctx)
+{
+	struct task_struct *late;
+	unsigned int try;
+	int err;
+
+	for (try = 1;; try++) {
+		err = ckpt_freeze_try(ctx, &late);
+		if (!err || !late || err != -EBUSY)
+			break;
+		if (try == CKPT_FREEZE_TRIES)
+			return ckpt_busy(ctx, late);
+		ckpt_thaw_tree(ctx);
+		schedule_timeout_killable(msecs_to_jiffies(try * 5) + 1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	if (err)
+		return err;
+	ctx->now_ns = ktime_get_ns();
+	return ckpt_check_all(ctx);
+}
+
+/**
+ * ckpt_release_tree() - Let the tree go on
+ * @ctx: the context
+ *
+ * Nothing happens to tasks that are not frozen.
+ */
+void ckpt_release_tree(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+
+	ckpt_for_each_task(t, &ctx->tree)
+		ckpt_release(t);
+}
+
+/**
+ * ckpt_thaw_tree() - Let the tree go on, and forget its tasks
+ * @ctx: the context
+ */
+void ckpt_thaw_tree(struct ckpt_ctx *ctx)
+{
+	ckpt_release_tree(ctx);
+	ckpt_tree_free(&ctx->tree);
+}
+
+/*
+ * A task that a signal woke is back in the trap, or on its way there, and has
+ * not been in user mode, for the bit was set all the time.
+ */
+static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t, ktime_t deadline)
+{
+	struct task_struct *task = t->task;
+	int err;
+
+	ckpt_set_whom(ctx, task);
+	if (task == current)
+		return 0;
+	if (t->rec.flags & CKPT_TASKF_ZOMBIE)
+		return 0;
+	if (READ_ONCE(task->exit_state) || READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT)
+		return ckpt_err(ctx, -EAGAIN, "%s: was killed during the checkpoint",
+				ckpt_whom(ctx));
+	err = ckpt_check_traced(ctx, task);
+	if (err)
+		return err;
+	if (wait_task_inactive(task, READ_ONCE(task->__state)) == t->gen)
+		return 0;
+	err = ckpt_wait_settled(task, deadline);
+	return err == -EBUSY ? ckpt_busy(ctx, task) : err;
+}
+
+/**
+ * ckpt_freeze_recheck() - Check that the tree has not changed since it was frozen
+ * @ctx: the context
+ *
+ * Context: May sleep.
+ * Return: 0; -EAGAIN if a task died, or joined or left the tree; -EBUSY if one
+ * is traced now; -ENOMEM; -EINTR.
+ */
+int ckpt_freeze_recheck(struct ckpt_ctx *ctx)
+{
+	ktime_t deadline = ktime_add_ms(ktime_get(), CKPT_FREEZE_MS);
+	struct ckpt_tree walked = {};
+	struct ckpt_task *t;
+	bool same;
+	int err;
+
+	err = ckpt_tree_walk(ctx, &walked);
+	if (err)
+		return err;
+	same = ckpt_same_tasks(&ctx->tree, &walked);
+	ckpt_tree_free(&walked);
+	if (!same)
+		return ckpt_err(ctx, -EAGAIN, "the tree changed during the checkpoint");
+	ckpt_for_each_task(t, &ctx->tree) {
+		err = ckpt_recheck_task(ctx, t, deadline);
+		if (err)
+			return err;
+	}
+	ckpt_set_whom(ctx, NULL);
+	return 0;
+}

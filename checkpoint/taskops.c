@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The parts of the state of a task: registered by their owners, walked here in
+ * the order of their record types.
+ */
+#include <linux/init.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "internal.h"
+
+#define CKPT_TASK_PARTS_MAX	64
+
+static const struct ckpt_task_ops *ckpt_task_parts[CKPT_TASK_PARTS_MAX] __ro_after_init;
+static unsigned int ckpt_nr_task_parts __ro_after_init;
+
+/**
+ * ckpt_register_task_ops() - Register a part of the state of a task
+ * @ops: the part, which stays
+ *
+ * Context: Initcalls only.
+ * Return: 0; -EINVAL if @ops is not complete, -EEXIST if its record type is
+ * taken, -ENOSPC.
+ */
+int __init ckpt_register_task_ops(const struct ckpt_task_ops *ops)
+{
+	unsigned int i;
+
+	if (WARN_ON(!ops->name || !ops->rec_type || !ops->checkpoint || !ops->restore))
+		return -EINVAL;
+	if (WARN_ON(ckpt_nr_task_parts == CKPT_TASK_PARTS_MAX))
+		return -ENOSPC;
+
+	for (i = ckpt_nr_task_parts; i && ckpt_task_parts[i - 1]->rec_type >= ops->rec_type; i--)
+		if (WARN_ON(ckpt_task_parts[i - 1]->rec_type == ops->rec_type))
+			return -EEXIST;
+	memmove(&ckpt_task_parts[i + 1], &ckpt_task_parts[i],
+		(ckpt_nr_task_parts - i) * sizeof(ckpt_task_parts[0]));
+	ckpt_task_parts[i] = ops;
+	ckpt_nr_task_parts++;
+	return 0;
+}
+
+static const struct ckpt_task_ops *ckpt_task_ops_find(u16 rec_type)
+{
+	unsigned int i;
+
+	for (i = 0; i < ckpt_nr_task_parts; i++)
+		if (ckpt_task_parts[i]->rec_type == rec_type)
+			return ckpt_task_parts[i];
+	return NULL;
+}
+
+/* Process-wide state goes with the leader; with the first live thread if that is dead. */
+static bool ckpt_task_represents(struct task_struct *task)
+{
+	struct task_struct *t;
+	bool first = false;
+
+	if (thread_group_leader(task))
+		return true;
+	if (!READ_ONCE(task->group_leader->exit_state))
+		return false;
+
+	rcu_read_lock();
+	for_each_thread(task, t) {
+		if (!READ_ONCE(t->exit_state)) {
+			first = t == task;
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return first;
+}
+
+static bool ckpt_task_has_part(const struct ckpt_task_ops *ops, bool represents)
+{
+	return represents || !ops->leader_only;
+}
+
+/**
+ * ckpt_task_collect() - Collect the objects that a task refers to
+ * @ctx: the context
+ * @task: a frozen task, or current
+ *
+ * Context: May sleep.
+ * Return: 0 or what a part returned.
+ */
+int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	bool represents = ckpt_task_represents(task);
+	unsigned int i;
+	int err;
+
+	ckpt_set_whom(ctx, task);
+	for (i = 0; i < ckpt_nr_task_parts; i++) {
+		const struct ckpt_task_ops *ops = ckpt_task_parts[i];
+
+		if (!ops->collect || !ckpt_task_has_part(ops, represents))
+			continue;
+		err = ops->collect(ctx, task);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * ckpt_task_write() - Write the state of a task
+ * @ctx: the context
+ * @index: its place in the image
+ * @task: a frozen task, or current
+ *
+ * Context: May sleep.
+ * Return: 0 or what a part returned.
+ */
+int ckpt_task_write(struct ckpt_ctx *ctx, u32 index, struct task_struct *task)
+{
+	struct ckpt_rec_task rec = { .index = index };
+	bool represents = ckpt_task_represents(task);
+	unsigned int i;
+	int err;
+
+	ckpt_set_whom(ctx, task);
+	err = ckpt_write(ctx, CKPT_REC_TASK, &rec, sizeof(rec));
+	for (i = 0; !err && i < ckpt_nr_task_parts; i++) {
+		const struct ckpt_task_ops *ops = ckpt_task_parts[i];
+
+		if (ckpt_task_has_part(ops, represents))
+			err = ops->checkpoint(ctx, task);
+	}
+	return err ?: ckpt_write(ctx, CKPT_REC_TASK_END, NULL, 0);
+}
+
+static int ckpt_task_read_part(struct ckpt_ctx *ctx, const struct ckpt_rec *rec, u16 last)
+{
+	const struct ckpt_task_ops *ops = ckpt_task_ops_find(rec->type);
+
+	if (!ops) {
+		if (rec->flags & CKPT_RECF_IGNORABLE)
+			return 0;
+		return ckpt_err(ctx, -EOPNOTSUPP, "image: unknown task state %u", rec->type);
+	}
+	if (rec->type < last)
+		return ckpt_err(ctx, -EINVAL, "image: task state %s is out of order", ops->name);
+	return ops->restore(ctx, rec);
+}
+
+/**
+ * ckpt_task_read() - Restore the state of current from the image
+ * @ctx: the context; CKPT_REC_TASK has been read
+ *
+ * Context: The task being restored. May sleep.
+ * Return: 0; -EINVAL if the records are not in order, -EOPNOTSUPP if one is not
+ * known; or what a part returned.
+ */
+int ckpt_task_read(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec rec;
+	u16 last = 0;
+	int err;
+
+	for (;;) {
+		err = ckpt_read_rec(ctx, &rec);
+		if (err)
+			return err;
+		if (rec.type == CKPT_REC_TASK_END)
+			return rec.len ? ckpt_err(ctx, -EINVAL, "image: invalid end of a task") : 0;
+		err = ckpt_task_read_part(ctx, &rec, last);
+		if (err)
+			return err;
+		last = max(last, rec.type);
+	}
+}

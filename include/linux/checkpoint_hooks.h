@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Checkpoint/restart: what the signal path calls in a task that is being
+ * frozen. Nothing to be seen if no checkpoint concerns it.
+ */
+#ifndef _LINUX_CHECKPOINT_HOOKS_H
+#define _LINUX_CHECKPOINT_HOOKS_H
+
+#include <linux/sched.h>
+#include <linux/sched/jobctl.h>
+
+#ifdef CONFIG_CHECKPOINT
+
+void __ckpt_parked(void);
+void __ckpt_resume_call(void);
+
+/* Current is about to sleep in the freezer trap. */
+static inline void ckpt_parked(void)
+{
+	if (unlikely(current->jobctl & JOBCTL_TRAP_CKPT))
+		__ckpt_parked();
+}
+
+/* Current goes back to user mode with no signal to handle; siglock is held. */
+static inline void ckpt_resume_call(void)
+{
+	if (unlikely(current->jobctl & JOBCTL_CKPT_WOKEN))
+		__ckpt_resume_call();
+}
+
+#else
+
+static inline void ckpt_parked(void)
+{
+}
+
+static inline void ckpt_resume_call(void)
+{
+}
+
+#endif
+
+#endif /* _LINUX_CHECKPOINT_HOOKS_H */
