@@ -50,6 +50,12 @@ static const struct {
 /* VM_SHARED follows from VM_MAYSHARE and the mode of the file. */
 #define VM_DERIVED	(VM_SHARED | VM_SOFTDIRTY)
 
+/*
+ * Mappings that were not merged with their neighbour stay apart. No saved
+ * mapping has this flag, and mmap_region() does nothing else about it.
+ */
+#define VM_NOMERGE	VM_SEALED
+
 static u64 flags_to_image(vm_flags_t vm)
 {
 	u64 flags = 0;
@@ -345,11 +351,14 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 	ret = charge_once_writable(mm, rec, &flags, &charged);
 	if (ret)
 		return ret;
-	addr = mmap_region(file, rec->start, rec->end - rec->start, flags, rec->pgoff, NULL);
-	if (!IS_ERR_VALUE(addr))
-		return 0;
-	vm_unacct_memory(charged);
-	return addr;
+	addr = mmap_region(file, rec->start, rec->end - rec->start, flags | VM_NOMERGE,
+			   rec->pgoff, NULL);
+	if (IS_ERR_VALUE(addr)) {
+		vm_unacct_memory(charged);
+		return addr;
+	}
+	vm_flags_clear(vma_lookup(mm, addr), VM_NOMERGE);
+	return 0;
 }
 
 static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec)
