@@ -4,6 +4,7 @@
  * tree shares, and lets it go on.
  */
 #include <linux/init.h>
+#include <linux/sched/signal.h>
 #include <linux/sysctl.h>
 #include <linux/wait.h>
 

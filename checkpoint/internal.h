@@ -7,6 +7,7 @@
 
 #include <linux/checkpoint.h>
 #include <linux/path.h>
+#include <linux/sched.h>
 #include <uapi/linux/checkpoint.h>
 
 #include "image.h"
