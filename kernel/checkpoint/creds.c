@@ -54,9 +54,7 @@ static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const st
 {
 	const char *what = NULL;
 
-	if (cred->user_ns != current_user_ns())
-		what = "other user namespace than the caller's";
-	else if (cred != rcu_access_pointer(task->cred))
+	if (cred != rcu_access_pointer(task->cred))
 		what = "overridden credentials";
 	else if (has_landlock_domain(task))
 		what = "landlock domain";
@@ -132,14 +130,12 @@ static int creds_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 
 static bool uid_is_ours(const struct cred *old, kuid_t uid)
 {
-	return uid_eq(uid, old->uid) || uid_eq(uid, old->euid) || uid_eq(uid, old->suid) ||
-	       uid_eq(uid, old->fsuid);
+	return uid_eq(uid, old->uid) || uid_eq(uid, old->euid) || uid_eq(uid, old->suid);
 }
 
 static bool gid_is_ours(const struct cred *old, kgid_t gid)
 {
-	return gid_eq(gid, old->gid) || gid_eq(gid, old->egid) || gid_eq(gid, old->sgid) ||
-	       gid_eq(gid, old->fsgid);
+	return gid_eq(gid, old->gid) || gid_eq(gid, old->egid) || gid_eq(gid, old->sgid);
 }
 
 /* Of setresuid(2): without CAP_SETUID ids may only change places. */
@@ -156,7 +152,8 @@ static int creds_set_uids(struct cred *new, const struct cred *old,
 	    !uid_valid(new->fsuid))
 		return -EINVAL;
 	if ((!uid_is_ours(old, new->uid) || !uid_is_ours(old, new->euid) ||
-	     !uid_is_ours(old, new->suid) || !uid_is_ours(old, new->fsuid)) &&
+	     !uid_is_ours(old, new->suid) ||
+	     !(uid_is_ours(old, new->fsuid) || uid_eq(new->fsuid, old->fsuid))) &&
 	    !ns_capable_setid(old->user_ns, CAP_SETUID))
 		return -EPERM;
 	if (uid_eq(new->uid, old->uid))
@@ -180,7 +177,8 @@ static int creds_set_gids(struct cred *new, const struct cred *old,
 	    !gid_valid(new->fsgid))
 		return -EINVAL;
 	if ((!gid_is_ours(old, new->gid) || !gid_is_ours(old, new->egid) ||
-	     !gid_is_ours(old, new->sgid) || !gid_is_ours(old, new->fsgid)) &&
+	     !gid_is_ours(old, new->sgid) ||
+	     !(gid_is_ours(old, new->fsgid) || gid_eq(new->fsgid, old->fsgid))) &&
 	    !ns_capable_setid(old->user_ns, CAP_SETGID))
 		return -EPERM;
 	return 0;
@@ -333,7 +331,7 @@ static int creds_prepare(struct ckpt_ctx *ctx, struct cred *new, const struct cr
 				rec->uid, rec->euid, rec->suid, rec->fsuid);
 	err = creds_set_caps(new, old, rec);
 	if (err)
-		return ckpt_err(ctx, err, "%s: cannot have permitted capabilities %#llx, bounding set %#llx",
+		return ckpt_err(ctx, err, "%s: cannot have capabilities %#llx, bounding set %#llx",
 				ckpt_whom(ctx), rec->cap_permitted, rec->cap_bset);
 	err = creds_set_securebits(new, old, rec->securebits);
 	if (err)

@@ -113,12 +113,9 @@ static int misc_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	    rec.flags & ~(CKPT_MISCF_MCE_PROCESS | CKPT_MISCF_MCE_EARLY))
 		return ckpt_err(ctx, -EINVAL, "%s: bad settings", ckpt_whom(ctx));
 
-	if (thread_group_leader(current)) {
-		err = oom_restore(ctx, &rec);
-		if (err)
-			return err;
-	}
-	err = ioprio_restore(ctx, rec.ioprio);
+	err = oom_restore(ctx, &rec);
+	if (!err)
+		err = ioprio_restore(ctx, rec.ioprio);
 	if (err)
 		return err;
 

@@ -5,7 +5,6 @@
 #include <linux/init.h>
 #include <linux/iocontext.h>
 #include <linux/io_uring_types.h>
-#include <linux/nsproxy.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/seccomp.h>
@@ -109,35 +108,10 @@ static bool has_itimer_cpu(struct task_struct *task)
 #endif
 }
 
-static bool in_other_uts_ns(struct task_struct *task)
+/* Of a process, for the first of its threads that is asked about. */
+static bool is_other_thread(struct task_struct *task)
 {
-	return task->nsproxy->uts_ns != current->nsproxy->uts_ns;
-}
-
-static bool in_other_ipc_ns(struct task_struct *task)
-{
-	return task->nsproxy->ipc_ns != current->nsproxy->ipc_ns;
-}
-
-static bool in_other_mnt_ns(struct task_struct *task)
-{
-	return task->nsproxy->mnt_ns != current->nsproxy->mnt_ns;
-}
-
-static bool in_other_net_ns(struct task_struct *task)
-{
-	return task->nsproxy->net_ns != current->nsproxy->net_ns;
-}
-
-static bool in_other_time_ns(struct task_struct *task)
-{
-	return task->nsproxy->time_ns != current->nsproxy->time_ns ||
-	       task->nsproxy->time_ns_for_children != current->nsproxy->time_ns_for_children;
-}
-
-static bool in_other_cgroup_ns(struct task_struct *task)
-{
-	return task->nsproxy->cgroup_ns != current->nsproxy->cgroup_ns;
+	return !thread_group_leader(task) && !READ_ONCE(task->group_leader->exit_state);
 }
 
 static const struct {
@@ -157,12 +131,6 @@ static const struct {
 	{ "POSIX timers", has_posix_timers, true },
 	{ "ITIMER_REAL interval timer", has_itimer_real, true },
 	{ "ITIMER_VIRTUAL or ITIMER_PROF interval timer", has_itimer_cpu, true },
-	{ "other UTS namespace than the caller's", in_other_uts_ns },
-	{ "other IPC namespace than the caller's", in_other_ipc_ns },
-	{ "other mount namespace than the caller's", in_other_mnt_ns },
-	{ "other network namespace than the caller's", in_other_net_ns },
-	{ "other time namespace than the caller's", in_other_time_ns },
-	{ "other cgroup namespace than the caller's", in_other_cgroup_ns },
 };
 
 /**
@@ -178,7 +146,7 @@ int ckpt_task_refuse_unsupported(struct ckpt_ctx *ctx, struct task_struct *task)
 	int i, err;
 
 	for (i = 0; i < ARRAY_SIZE(unsupported); i++) {
-		if (unsupported[i].leader_only && !thread_group_leader(task))
+		if (unsupported[i].leader_only && is_other_thread(task))
 			continue;
 		if (!unsupported[i].test(task))
 			continue;

@@ -54,7 +54,7 @@ static unsigned int affinity_get(struct task_struct *task, u64 *words)
 	unsigned int nr = 0;
 
 #ifdef CONFIG_SMP
-	BUILD_BUG_ON(NR_CPUS > CKPT_MAX_CPU_WORDS * 64);
+	BUILD_BUG_ON(BITS_TO_LONGS(CONFIG_NR_CPUS) > CKPT_MAX_CPU_WORDS);
 	raw_spin_lock_irq(&task->pi_lock);
 	if (task->user_cpus_ptr) {
 		nr = DIV_ROUND_UP(nr_cpu_ids, 64);

@@ -9,16 +9,6 @@
 
 #include "parts.h"
 
-static const struct {
-	u32 image;
-	unsigned int flag;
-} stop_flags[] = {
-	{ CKPT_STOPF_STOPPED, SIGNAL_STOP_STOPPED },
-	{ CKPT_STOPF_CONTINUED, SIGNAL_STOP_CONTINUED },
-	{ CKPT_STOPF_CLD_STOPPED, SIGNAL_CLD_STOPPED },
-	{ CKPT_STOPF_CLD_CONTINUED, SIGNAL_CLD_CONTINUED },
-};
-
 #define CKPT_STOPF_ALL	(CKPT_STOPF_STOPPED | CKPT_STOPF_CONTINUED | \
 			 CKPT_STOPF_CLD_STOPPED | CKPT_STOPF_CLD_CONTINUED)
 
@@ -29,15 +19,29 @@ static int stop_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	return 0;
 }
 
+/* What is told to the parent is told once: by the leader, while it lives. */
+static u32 stop_flags(struct task_struct *task)
+{
+	unsigned int flags = task->signal->flags;
+	u32 stop = flags & SIGNAL_STOP_STOPPED ? CKPT_STOPF_STOPPED : 0;
+
+	if (!thread_group_leader(task) && !READ_ONCE(task->group_leader->exit_state))
+		return stop;
+	if (flags & SIGNAL_STOP_CONTINUED)
+		stop |= CKPT_STOPF_CONTINUED;
+	if (flags & SIGNAL_CLD_STOPPED)
+		stop |= CKPT_STOPF_CLD_STOPPED;
+	if (flags & SIGNAL_CLD_CONTINUED)
+		stop |= CKPT_STOPF_CLD_CONTINUED;
+	return stop;
+}
+
 static int stop_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_stop rec = {};
-	int i;
 
 	spin_lock_irq(&task->sighand->siglock);
-	for (i = 0; i < ARRAY_SIZE(stop_flags); i++)
-		if (task->signal->flags & stop_flags[i].flag)
-			rec.flags |= stop_flags[i].image;
+	rec.flags = stop_flags(task);
 	if (rec.flags & CKPT_STOPF_STOPPED) {
 		rec.exit_code = task->signal->group_exit_code;
 		rec.signal = task->jobctl & JOBCTL_STOP_SIGMASK;
@@ -52,26 +56,32 @@ static int stop_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 /*
  * The threads find their JOBCTL_STOP_PENDING on the way to user mode and stop
  * as if they joined a stop that others completed, so the parent is not told
- * again. A SIGCONT that came meanwhile has cleared the bit of all threads.
+ * again. The first one makes it a stop of the process: the parent may have
+ * waited for it already when the last one comes. A SIGCONT that came meanwhile
+ * has cleared the bit of all threads.
  */
+static void stop_set_flags(struct signal_struct *sig, const struct ckpt_rec_task_stop *rec)
+{
+	if (rec->flags & CKPT_STOPF_STOPPED && current->jobctl & JOBCTL_STOP_PENDING &&
+	    !(sig->flags & SIGNAL_STOP_STOPPED)) {
+		signal_set_stop_flags(sig, (sig->flags & SIGNAL_CLD_MASK) | SIGNAL_STOP_STOPPED);
+		sig->group_exit_code = rec->exit_code;
+	}
+	if (rec->flags & CKPT_STOPF_CONTINUED && !(sig->flags & SIGNAL_STOP_STOPPED))
+		sig->flags |= SIGNAL_STOP_CONTINUED;
+	if (rec->flags & CKPT_STOPF_CLD_STOPPED)
+		sig->flags |= SIGNAL_CLD_STOPPED;
+	if (rec->flags & CKPT_STOPF_CLD_CONTINUED)
+		sig->flags |= SIGNAL_CLD_CONTINUED;
+}
+
 static void stop_restore_late(void *data)
 {
-	struct ckpt_rec_task_stop *rec = data;
 	struct signal_struct *sig = current->signal;
-	unsigned int flags = 0;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(stop_flags); i++)
-		if (rec->flags & stop_flags[i].image)
-			flags |= stop_flags[i].flag;
 
 	spin_lock_irq(&current->sighand->siglock);
-	if (!(sig->flags & SIGNAL_GROUP_EXIT) &&
-	    (!(rec->flags & CKPT_STOPF_STOPPED) || current->jobctl & JOBCTL_STOP_PENDING)) {
-		signal_set_stop_flags(sig, flags);
-		if (rec->flags & CKPT_STOPF_STOPPED)
-			sig->group_exit_code = rec->exit_code;
-	}
+	if (!(sig->flags & SIGNAL_GROUP_EXIT))
+		stop_set_flags(sig, data);
 	spin_unlock_irq(&current->sighand->siglock);
 }
 

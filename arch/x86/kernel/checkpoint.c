@@ -450,14 +450,14 @@ static void segments_set(const struct ckpt_rec_task_regs *rec)
 
 /*
  * The last of all: TIF_SIGPENDING sends the task through the signal path,
- * which restarts an interrupted system call as it would have been. Nothing
- * may recalculate the flag any more.
+ * which restarts an interrupted system call as it does for a task that was
+ * only frozen. Nothing may recalculate the flag any more.
  */
 static void regs_restore_late(void *data)
 {
 	segments_set(data);
 	gprs_set(task_pt_regs(current), data);
-	set_thread_flag(TIF_SIGPENDING);
+	ckpt_mark_woken();
 }
 
 static int regs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
@@ -522,7 +522,7 @@ static int xstate_load(struct ckpt_ctx *ctx, const void *data, u32 size)
 		xfeatures = *(u64 *)(data + FXSAVE_SIZE);
 	if (size > full || size < min_t(u32, full, XSTATE_MIN) ||
 	    xfeatures & ~xfeature_mask() || xstate_size(xfeatures) > size)
-		return ckpt_err(ctx, -EINVAL, "%s: %u bytes of FPU state with components %#llx do not fit this CPU",
+		return ckpt_err(ctx, -EINVAL, "%s: FPU state of %u bytes, components %#llx, does not fit",
 				ckpt_whom(ctx), size, xfeatures);
 	buf = kvzalloc(full, GFP_KERNEL);
 	if (!buf)
