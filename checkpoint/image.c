@@ -808,7 +808,7 @@ struct ckpt_trailer_block {
 	struct ckpt_rec_trailer trailer;
 };
 
-static_assert(sizeof(struct ckpt_trailer_block) == CKPT_TRAILER_SIZE);
+static_assert(sizeof(struct ckpt_trailer_block) == CKPT_TRAILER_SIZE, "no holes");
 
 static bool ckpt_trailer_valid(const struct ckpt_trailer_block *t, u64 offset)
 {

@@ -110,9 +110,13 @@ do {										\
 #define KUNIT_ASSERT_LE(test, l, r)		KUNIT_CMP_(test, true, l, <=, r)
 #define KUNIT_ASSERT_NE(test, l, r)		KUNIT_CMP_(test, true, l, !=, r)
 #define KUNIT_ASSERT_TRUE(test, c)		KUNIT_ASSERT_EQ(test, !!(c), 1)
+#define KUNIT_ASSERT_FALSE(test, c)		KUNIT_ASSERT_EQ(test, !!(c), 0)
 #define KUNIT_ASSERT_STREQ(test, l, r)		KUNIT_STREQ_(test, true, l, r)
 #define KUNIT_ASSERT_NOT_NULL(test, p)		KUNIT_ASSERT_NE(test, (uintptr_t)(p), 0UL)
-#define KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p)	\
-	KUNIT_ASSERT_TRUE(test, (p) && !IS_ERR(p))
+#define KUNIT_ASSERT_NOT_ERR_OR_NULL(test, p)					\
+do {										\
+	const void *ptr_ = (p);							\
+	KUNIT_ASSERT_TRUE(test, ptr_ && !IS_ERR(ptr_));				\
+} while (0)
 
 #endif
