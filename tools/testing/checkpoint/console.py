@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the kernel says on its console, and what of it is a failure."""
+"""Shared by vm and check: what the kernel says on its console and what of it is
+a failure; children that end with their parent."""
 
+import ctypes
 import re
+import signal
 
 # What no kernel should ever say. Not in here: messages about programs that
 # crash, and the traces which fault injection prints for each failure it makes.
@@ -17,6 +20,12 @@ SPLAT_LINES = 60
 
 KUNIT_CASE = re.compile(r"^(?:    )?(ok|not ok) \d+ (\S+)(?: # (SKIP.*))?")
 STAMP = re.compile(r"^\[ *\d+\.\d+\] ?")
+
+
+def die_with_parent(number=signal.SIGKILL):
+    """For a child process, before exec: not to outlive its parent."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, number)
 
 
 def first_splat(lines):

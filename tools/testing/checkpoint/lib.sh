@@ -22,6 +22,9 @@ export CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1
 export KBUILD_BUILD_TIMESTAMP='2025-01-01 00:00:00' KBUILD_BUILD_USER=checkpoint
 export KBUILD_BUILD_HOST=build KBUILD_BUILD_VERSION=1 LOCALVERSION=
 
+# The checkout may belong to another user than the one who builds.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$TOP
+
 mkdir -p "$BUILD/log"
 
 die()
