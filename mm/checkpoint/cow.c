@@ -172,6 +172,7 @@ static int hint_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 	int ret = 0;
 
 	if (ptl) {
+		__acquire(ptl);
 		if (pmd_present(*pmd))
 			ret = hint_page(walk->private, vm_normal_page_pmd(walk->vma, addr, *pmd));
 		spin_unlock(ptl);
@@ -180,6 +181,7 @@ static int hint_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 	start = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	if (!start)
 		return 0;
+	__acquire(ptl);
 	for (ptep = start; addr < end && !ret; addr += PAGE_SIZE, ptep++) {
 		pte = ptep_get(ptep);
 		if (pte_present(pte))
@@ -371,6 +373,7 @@ static int share_page(struct vm_area_struct *vma, unsigned long addr,
 	pte = pte_offset_map_lock(mm, pmd, addr, &ptl);
 	if (!pte)
 		return -EEXIST;
+	__acquire(ptl);
 	/* A huge page, or just being collapsed to one: fork() would share it as a whole. */
 	src_pte = pte_offset_map_nolock(src, src_pmd, src_addr, &src_ptl);
 	if (!src_pte) {
@@ -378,6 +381,7 @@ static int share_page(struct vm_area_struct *vma, unsigned long addr,
 		return SHARE_COPY;
 	}
 	spin_lock_nested(src_ptl, SINGLE_DEPTH_NESTING);
+	__acquire(src_ptl);
 	raw_write_seqcount_begin(&src->write_protect_seq);
 	ret = share_pte(vma, addr, pte, src_vma, src_addr, src_pte);
 	raw_write_seqcount_end(&src->write_protect_seq);

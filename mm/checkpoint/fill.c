@@ -247,6 +247,7 @@ static int map_pages(struct vm_area_struct *vma, struct ckpt_fill *fill, unsigne
 	start = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (!start)
 		return -EEXIST;
+	__acquire(ptl);
 	pte = start;
 	do {
 		if (!pte_none(ptep_get(pte)))
@@ -285,6 +286,7 @@ int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *
 	pte = pte_offset_map_lock(vma->vm_mm, pmd, addr, &ptl);
 	if (!pte)
 		return -EEXIST;
+	__acquire(ptl);
 	if (pte_none(ptep_get(pte))) {
 		map_page(vma, addr, pte, folio, false);
 		inc_mm_counter(vma->vm_mm, MM_ANONPAGES);

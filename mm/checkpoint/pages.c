@@ -293,6 +293,7 @@ static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 
 	ptl = pmd_trans_huge_lock(pmd, walk->vma);
 	if (ptl) {
+		__acquire(ptl);
 		ret = walk_huge(pmd, walk->vma, addr, end, pw);
 		spin_unlock(ptl);
 		return ret;
@@ -302,6 +303,7 @@ static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 		walk->action = ACTION_AGAIN;
 		return 0;
 	}
+	__acquire(ptl);
 	for (pte = start; addr < end; addr += PAGE_SIZE, pte++) {
 		ret = walk_pte(pw, walk->vma, addr, ptep_get(pte));
 		if (ret)
