@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Checkpoint/restart: what the engine needs of the architecture besides the
+ * records of arch/x86/kernel/checkpoint.c.
+ */
+#ifndef _ASM_X86_CHECKPOINT_H
+#define _ASM_X86_CHECKPOINT_H
+
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+
+#include <asm/io_bitmap.h>
+#include <asm/pkru.h>
+#include <asm/processor.h>
+#include <asm/shstk.h>
+#include <asm/tsc.h>
+
+/*
+ * Takes off current what it has inherited from the restarter. The shadow stack
+ * must go while current is in the mm that it was made in. PKRU filters the
+ * kernel's accesses to user memory too, so it stays open until the saved value
+ * is loaded.
+ */
+static inline void ckpt_arch_reset_task(void)
+{
+	shstk_free(current);
+	reset_thread_features();
+#ifdef CONFIG_X86_IOPL_IOPERM
+	if (test_thread_flag(TIF_IO_BITMAP)) {
+		current->thread.iopl_emul = 0;
+		io_bitmap_exit(current);
+	}
+#endif
+	flush_thread();
+	write_pkru(0);
+	SET_TSC_CTL(PR_TSC_ENABLE);
+	clear_thread_flag(TIF_ADDR32);
+}
+
+#endif /* _ASM_X86_CHECKPOINT_H */

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * restart(2): the restarter, which alone walks the image.
+ *
+ * The description of the tree comes first and is checked as a whole. Objects
+ * that need no process are restored before there is one, so that a missing
+ * file is found at no cost. Then come the processes, their memory, the tasks
+ * that share memory, and the state of each task, read by the task itself in a
+ * closure (worker.c). Until ckpt_commit() any failure, also the death of the
+ * restarter or of a task, undoes everything (abort.c).
+ */
+#include <linux/capability.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/signal.h>
+#include <linux/timekeeping.h>
+
+#include "internal.h"
+#include "restart.h"
+
+static int read_header(struct ckpt_ctx *ctx, struct ckpt_rec_header *head)
+{
+	int err;
+
+	err = ckpt_read(ctx, CKPT_REC_HEADER, head, sizeof(*head));
+	if (err)
+		return err;
+	if (head->magic != CKPT_IMAGE_MAGIC)
+		return ckpt_err(ctx, -EINVAL, "not a checkpoint image");
+	if (head->version > CKPT_IMAGE_VERSION)
+		return ckpt_err(ctx, -E2BIG, "image version %u is newer than this kernel's (%u)",
+				head->version, CKPT_IMAGE_VERSION);
+	if (!head->version || head->reserved)
+		return ckpt_err(ctx, -EINVAL, "image: invalid header");
+	if (head->arch != CKPT_ARCH_X86_64 || head->page_size != PAGE_SIZE)
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"image is of another architecture (%u, pages of %u bytes)",
+				head->arch, head->page_size);
+	ctx->id = head->id;
+	return 0;
+}
+
+/*
+ * An owner that shares memory does not exist before the TASK stage; whoever
+ * creates it shares that memory and can restore it as well.
+ */
+static struct ckpt_child *find_owner(struct ckpt_ctx *ctx, u32 index)
+{
+	struct ckpt_child *child = xa_load(&ctx->restart->children, index);
+
+	if (!child || ckpt_child_is_zombie(child))
+		return NULL;
+	while (!child->task)
+		child = child->creator;
+	return child;
+}
+
+static int restore_obj(struct ckpt_ctx *ctx, void *arg)
+{
+	return ckpt_obj_restore(ctx, arg);
+}
+
+static int enter_stage(struct ckpt_ctx *ctx, enum ckpt_stage stage)
+{
+	switch (stage) {
+	case CKPT_STAGE_GLOBAL:
+		return 0;
+	case CKPT_STAGE_MM:
+		return ckpt_spawn_processes(ctx);
+	case CKPT_STAGE_TASK:
+		return ckpt_spawn_rest(ctx);
+	}
+	return -EINVAL;
+}
+
+static int read_obj(struct ckpt_ctx *ctx, enum ckpt_stage *stage, u32 *type)
+{
+	const struct ckpt_obj_ops *ops;
+	struct ckpt_rec_obj rec;
+	struct ckpt_child *owner;
+	int err;
+
+	err = ckpt_read(ctx, CKPT_REC_OBJ, &rec, sizeof(rec));
+	if (err)
+		return err;
+	ops = ckpt_obj_ops_find(rec.type);
+	if (!ops)
+		return ckpt_err(ctx, -EOPNOTSUPP, "image: object %u is of unknown type %u",
+				rec.objref, rec.type);
+	if (rec.type < *type || ops->stage < *stage || rec.pad)
+		return ckpt_err(ctx, -EINVAL, "image: object %u (%s) is out of order",
+				rec.objref, ops->obj_name);
+	*type = rec.type;
+	*stage = ops->stage;
+	err = enter_stage(ctx, ops->stage);
+	if (err)
+		return err;
+	if (ops->stage == CKPT_STAGE_GLOBAL)
+		return ckpt_obj_restore(ctx, &rec);
+	owner = find_owner(ctx, rec.owner);
+	if (!owner)
+		return ckpt_err(ctx, -EINVAL, "image: object %u (%s) has no owner",
+				rec.objref, ops->obj_name);
+	ckpt_set_whom(ctx, owner->task);
+	return ckpt_run_in(owner, restore_obj, &rec);
+}
+
+static int read_objs(struct ckpt_ctx *ctx)
+{
+	enum ckpt_stage stage = CKPT_STAGE_GLOBAL;
+	u32 type = 0;
+	int next, err;
+
+	while ((next = ckpt_peek(ctx)) == CKPT_REC_OBJ) {
+		err = read_obj(ctx, &stage, &type);
+		if (err)
+			return err;
+	}
+	return next < 0 ? next : 0;
+}
+
+static int restore_task(struct ckpt_ctx *ctx, void *arg)
+{
+	return ckpt_task_read(ctx);
+}
+
+static int read_task(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_task rec;
+	struct ckpt_child *child;
+	int err;
+
+	err = ckpt_read(ctx, CKPT_REC_TASK, &rec, sizeof(rec));
+	if (err)
+		return err;
+	child = xa_load(&ctx->restart->children, rec.index);
+	if (!child || ckpt_child_is_zombie(child) || child->restored || rec.pad)
+		return ckpt_err(ctx, -EINVAL, "image: unexpected state of task %u", rec.index);
+	child->restored = true;
+	ckpt_set_whom(ctx, child->task);
+	return ckpt_run_in(child, restore_task, NULL);
+}
+
+static int read_tasks(struct ckpt_ctx *ctx)
+{
+	struct ckpt_child *child;
+	unsigned long i;
+	int next, err;
+
+	while ((next = ckpt_peek(ctx)) == CKPT_REC_TASK) {
+		err = read_task(ctx);
+		if (err)
+			return err;
+	}
+	if (next < 0)
+		return next;
+	ckpt_for_each_child(ctx->restart, i, child) {
+		if (!child->restored && !ckpt_child_is_zombie(child))
+			return ckpt_err(ctx, -EINVAL, "image: no state of pid %d (%s)",
+					child->rec.pid, child->rec.comm);
+	}
+	return 0;
+}
+
+static int read_image(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_header head;
+	int err;
+
+	err = read_header(ctx, &head);
+	if (err)
+		return err;
+	err = ckpt_arch_read(ctx);
+	if (err)
+		return err;
+	err = ckpt_restart_read_tree(ctx, head.nr_tasks);
+	if (err)
+		return err;
+	err = read_objs(ctx);
+	if (err)
+		return err;
+	err = ckpt_spawn_rest(ctx);
+	if (err)
+		return err;
+	err = read_tasks(ctx);
+	if (err)
+		return err;
+	return ckpt_stream_trailer(ctx);
+}
+
+static int build_tree(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	/* alloc_pid() has the last word; this one speaks before any work is done. */
+	if (!checkpoint_restore_ns_capable(ctx->pid_ns->user_ns))
+		return ckpt_err(ctx, -EPERM, "CAP_CHECKPOINT_RESTORE is needed to choose pids");
+	err = read_image(ctx);
+	if (err)
+		return err;
+	err = ckpt_spawn_bury(ctx);
+	if (err)
+		return err;
+	return ckpt_commit(ctx);
+}
+
+/*
+ * New tasks inherit the mask, and must not act on signals before they are what
+ * they are to be. A blocked SIGSTOP waits, instead of making clone fail.
+ */
+static void block_signals(sigset_t *old)
+{
+	sigset_t mask;
+
+	*old = current->blocked;
+	siginitsetinv(&mask, sigmask(SIGKILL));
+	__set_current_blocked(&mask);
+}
+
+/**
+ * ckpt_do_restart - Build the tree that an image describes
+ * @ctx: the context, with the image open for reading
+ *
+ * Context: System call, in the task that becomes the parent of the root.
+ * Return: the pid of the root in the caller's pid namespace; or an error, which
+ * the log explains, after everything has been undone.
+ */
+long ckpt_do_restart(struct ckpt_ctx *ctx)
+{
+	struct ckpt_restart *r;
+	struct ckpt_child *root;
+	sigset_t blocked;
+	long ret;
+
+	r = ckpt_restart_alloc(ctx);
+	if (!r)
+		return ckpt_err(ctx, -ENOMEM, "out of memory");
+	ctx->restart = r;
+	ctx->now_ns = ktime_get_ns();
+	block_signals(&blocked);
+	ret = build_tree(ctx);
+	if (ret) {
+		ckpt_abort(ctx);
+	} else {
+		root = xa_load(&r->children, 0);
+		ret = root->rec.pid;
+	}
+	__set_current_blocked(&blocked);
+	ctx->restart = NULL;
+	ckpt_restart_put(r);
+	return ret;
+}

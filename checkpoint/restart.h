@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The restart side of the engine: the tree as the image describes it, and the
+ * tasks that become it.
+ */
+#ifndef _CHECKPOINT_RESTART_H
+#define _CHECKPOINT_RESTART_H
+
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <uapi/linux/checkpoint_image.h>
+
+/* How the restarter and the new tasks wait for each other. */
+#define CKPT_WAIT (TASK_KILLABLE | TASK_FREEZABLE)
+
+struct ckpt_ctx;
+struct ckpt_child;
+struct pid;
+struct task_struct;
+
+/* What the restarter has a restored task do for it; has @ctx to itself meanwhile. */
+typedef int (*ckpt_closure_t)(struct ckpt_ctx *ctx, void *arg);
+
+/**
+ * enum ckpt_phase - how far a restart is
+ * @CKPT_PHASE_BUILD: tasks are made and wait for closures; all can be undone
+ * @CKPT_PHASE_GO: the tree is complete and on its own
+ * @CKPT_PHASE_ABORT: every task that was made exits
+ */
+enum ckpt_phase {
+	CKPT_PHASE_BUILD,
+	CKPT_PHASE_GO,
+	CKPT_PHASE_ABORT,
+};
+
+/**
+ * enum ckpt_child_state - what a task of the new tree does
+ * @CKPT_CHILD_NONE: it does not exist
+ * @CKPT_CHILD_IDLE: it waits
+ * @CKPT_CHILD_BUSY: it runs a closure
+ * @CKPT_CHILD_GONE: it exits or has exited
+ */
+enum ckpt_child_state {
+	CKPT_CHILD_NONE,
+	CKPT_CHILD_IDLE,
+	CKPT_CHILD_BUSY,
+	CKPT_CHILD_GONE,
+};
+
+/**
+ * struct ckpt_restart - state of one restart, shared with the tasks it makes
+ * @users: the restarter and each task that runs in our code
+ * @lock: protects @phase, @nr_killed and every child's state, fn, arg, result
+ *	and leave. Nests inside tasklist_lock, hence taken with interrupts off.
+ * @wait: the restarter waits here for a child
+ * @phase: see enum ckpt_phase
+ * @nr_killed: children that somebody else killed while they were being built
+ * @ctx: valid while @phase is CKPT_PHASE_BUILD
+ * @running: the child whose closure runs, or NULL
+ * @nr_tasks: number of @children
+ * @processes_made: the processes that need no creator exist
+ * @tasks_made: all tasks exist
+ * @children: struct ckpt_child by index
+ * @pids: struct ckpt_child by pid
+ * @groups: struct ckpt_group by number
+ *
+ * Everything is freed with the last user, so that a task can finish its
+ * deferred work after restart(2) has returned.
+ */
+struct ckpt_restart {
+	refcount_t users;
+	spinlock_t lock;
+	wait_queue_head_t wait;
+	enum ckpt_phase phase;
+	unsigned int nr_killed;
+	struct ckpt_ctx *ctx;
+	struct ckpt_child *running;
+	u32 nr_tasks;
+	bool processes_made;
+	bool tasks_made;
+	struct xarray children;
+	struct xarray pids;
+	struct xarray groups;
+};
+
+/**
+ * struct ckpt_group - a session or process group of the tree
+ * @nr: its number
+ * @sid: the session of all its members; 0 is the restarter's
+ * @leader: the process of that pid, or NULL if it is dead and reaped
+ * @pid: without @leader: the pid, allocated without a task
+ * @attached: a task keeps @pid alive
+ */
+struct ckpt_group {
+	pid_t nr;
+	pid_t sid;
+	struct ckpt_child *leader;
+	struct pid *pid;
+	bool attached;
+};
+
+/**
+ * struct ckpt_child - a task of the new tree
+ * @restart: what it belongs to
+ * @index: its place in the image
+ * @rec: what the image says about it
+ * @leader: leader of its thread group, possibly itself
+ * @parent: the parent process, NULL for the root and for threads
+ * @creator: the task that has to create it, NULL if the restarter does
+ * @pgrp: its process group, NULL if it is the restarter's
+ * @session: its session, NULL if it is the restarter's
+ * @nr_threads: of a leader: threads besides itself
+ * @restored: its state has been read
+ * @task: referenced, NULL before it is created
+ * @wait: it waits here for work
+ * @state: see enum ckpt_child_state
+ * @leave: it is to exit as the image says: a leader that its threads outlive
+ * @fn: closure to run
+ * @arg: its argument
+ * @result: what it returned
+ * @deferred: struct ckpt_deferred to run when the tree is let go
+ */
+struct ckpt_child {
+	struct ckpt_restart *restart;
+	u32 index;
+	struct ckpt_rec_tree_task rec;
+	struct ckpt_child *leader;
+	struct ckpt_child *parent;
+	struct ckpt_child *creator;
+	struct ckpt_group *pgrp;
+	struct ckpt_group *session;
+	u32 nr_threads;
+	bool restored;
+	struct task_struct *task;
+	wait_queue_head_t wait;
+	enum ckpt_child_state state;
+	bool leave;
+	ckpt_closure_t fn;
+	void *arg;
+	int result;
+	struct list_head deferred;
+};
+
+static inline bool ckpt_child_is_thread(const struct ckpt_child *child)
+{
+	return child->rec.flags & CKPT_TASKF_THREAD;
+}
+
+/* Has no state besides its record; a dead leader may still have live threads. */
+static inline bool ckpt_child_is_zombie(const struct ckpt_child *child)
+{
+	return child->rec.flags & CKPT_TASKF_ZOMBIE;
+}
+
+/* The whole process is dead. */
+static inline bool ckpt_child_is_dead(const struct ckpt_child *child)
+{
+	return ckpt_child_is_zombie(child) && !child->nr_threads;
+}
+
+#define ckpt_for_each_child(r, index, child) \
+	xa_for_each(&(r)->children, index, child)
+
+/* restart_tree.c: reading and checking the description of the tree */
+struct ckpt_restart *ckpt_restart_alloc(struct ckpt_ctx *ctx);
+void ckpt_restart_put(struct ckpt_restart *r);
+int ckpt_restart_read_tree(struct ckpt_ctx *ctx, u32 nr_tasks);
+
+/* spawn.c: creating tasks and pids */
+int ckpt_spawn_processes(struct ckpt_ctx *ctx);
+int ckpt_spawn_rest(struct ckpt_ctx *ctx);
+int ckpt_spawn_bury(struct ckpt_ctx *ctx);
+
+/* worker.c: what a task does between its creation and its release */
+int ckpt_worker(void *arg);
+int ckpt_worker_zombie(void *arg);
+int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
+
+/* links.c: relations, and the point of no return */
+int ckpt_commit(struct ckpt_ctx *ctx);
+
+/* abort.c */
+void ckpt_kill_child(struct ckpt_child *child);
+void ckpt_abort(struct ckpt_ctx *ctx);
+
+#endif /* _CHECKPOINT_RESTART_H */

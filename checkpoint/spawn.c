@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Creating the tasks of the new tree, with the pids of the old one.
+ *
+ * All are born as children of the restarter, in its mm and without descriptors
+ * or handlers; what they share with each other is shared by birth: who shares
+ * an mm or handlers is created by the task it shares them with. Their exit
+ * signal is 0 meanwhile, so that the restarter's program notices nothing of
+ * them, even if they die.
+ */
+#include <linux/capability.h>
+#include <linux/nsproxy.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/wait.h>
+#include <trace/events/sched.h>
+
+#include "internal.h"
+#include "restart.h"
+
+static int pid_taken(struct ckpt_ctx *ctx, pid_t nr)
+{
+	char comm[TASK_COMM_LEN] = "";
+	struct task_struct *holder;
+
+	rcu_read_lock();
+	holder = pid_task(find_pid_ns(nr, ctx->pid_ns), PIDTYPE_PID);
+	if (holder)
+		strscpy_pad(comm, holder->comm);
+	rcu_read_unlock();
+	if (*comm)
+		return ckpt_err(ctx, -EEXIST, "pid %d is taken by %s", nr, comm);
+	return ckpt_err(ctx, -EEXIST, "pid %d is taken by a process group or session", nr);
+}
+
+/* Says why a pid, or a task with that pid, could not be had. */
+static int pid_error(struct ckpt_ctx *ctx, pid_t nr, int err)
+{
+	switch (err) {
+	case -EEXIST:
+		return pid_taken(ctx, nr);
+	case -EPERM:
+		return ckpt_err(ctx, err, "pid %d: CAP_CHECKPOINT_RESTORE is needed to choose pids",
+				nr);
+	case -EAGAIN:
+		return ckpt_err(ctx, err, "pid %d: limit of processes reached", nr);
+	case -EINTR:
+		return ckpt_err(ctx, err, "interrupted");
+	case -ERESTARTNOINTR:
+		if (fatal_signal_pending(current))
+			return ckpt_err(ctx, -EINTR, "interrupted");
+		return ckpt_err(ctx, -EBUSY,
+				"pid %d: cannot create it: the restarter is being stopped or its cgroup is frozen",
+				nr);
+	default:
+		return ckpt_err(ctx, err, "pid %d: cannot create it (%d)", nr, err);
+	}
+}
+
+static u64 clone_flags(const struct ckpt_child *child)
+{
+	u64 flags = CLONE_VM | CLONE_UNTRACED;
+
+	if (ckpt_child_is_thread(child))
+		return flags | CLONE_THREAD | CLONE_SIGHAND | CLONE_FS | CLONE_SYSVSEM;
+	if (child->creator)
+		flags |= CLONE_PARENT;
+	if (child->rec.flags & CKPT_TASKF_SHARE_SIGHAND)
+		return flags | CLONE_SIGHAND;
+	return flags | CLONE_CLEAR_SIGHAND;
+}
+
+static int spawn(struct ckpt_ctx *ctx, struct ckpt_child *child)
+{
+	bool dead = ckpt_child_is_dead(child);
+	struct kernel_clone_args args = {
+		.flags		= clone_flags(child),
+		.name		= child->rec.comm,
+		.no_files	= 1,
+		.fn		= dead ? ckpt_worker_zombie : ckpt_worker,
+		.fn_arg		= child,
+		.set_tid	= &child->rec.pid,
+		.set_tid_size	= 1,
+	};
+	struct task_struct *task;
+
+	refcount_inc(&child->restart->users);
+	task = copy_process(NULL, 0, NUMA_NO_NODE, &args);
+	if (IS_ERR(task)) {
+		ckpt_restart_put(child->restart);
+		return pid_error(ctx, child->rec.pid, PTR_ERR(task));
+	}
+	child->task = get_task_struct(task);
+	child->state = dead ? CKPT_CHILD_GONE : CKPT_CHILD_IDLE;
+	trace_sched_process_fork(current, task);
+	wake_up_new_task(task);
+	return 0;
+}
+
+/* Sessions and process groups whose leader has died and been reaped: a pid, and no task */
+static int reserve_group_pids(struct ckpt_ctx *ctx)
+{
+	struct ckpt_group *group;
+	struct pid *pid;
+	unsigned long i;
+
+	xa_for_each(&ctx->restart->groups, i, group) {
+		if (group->leader)
+			continue;
+		pid = alloc_pid(ctx->pid_ns, &group->nr, 1);
+		if (IS_ERR(pid))
+			return pid_error(ctx, group->nr, PTR_ERR(pid));
+		group->pid = pid;
+	}
+	return 0;
+}
+
+static int check_pid_range(struct ckpt_ctx *ctx)
+{
+	struct ckpt_restart *r = ctx->restart;
+	int limit = READ_ONCE(pid_max);
+	struct ckpt_child *child;
+	unsigned long nr = limit;
+
+	child = xa_find(&r->pids, &nr, ULONG_MAX, XA_PRESENT);
+	if (child)
+		return ckpt_err(ctx, -EINVAL, "pid %d is beyond kernel.pid_max (%d)",
+				child->rec.pid, limit);
+	return 0;
+}
+
+/**
+ * ckpt_spawn_processes - Create all processes that share no memory with others
+ * @ctx: the context
+ *
+ * That includes those that are dead, which exit at once.
+ *
+ * Context: The restarter. May sleep.
+ * Return: 0, -EEXIST if a pid is taken, -EPERM, -EAGAIN if a limit of processes
+ * is reached, -EBUSY if the restarter is being stopped or frozen, -EINVAL,
+ * -ENOMEM, -EINTR.
+ */
+int ckpt_spawn_processes(struct ckpt_ctx *ctx)
+{
+	struct ckpt_restart *r = ctx->restart;
+	struct ckpt_child *child;
+	unsigned long i;
+	int err;
+
+	if (r->processes_made)
+		return 0;
+	r->processes_made = true;
+	if (current->nsproxy->pid_ns_for_children != ctx->pid_ns)
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"children of the restarter live in another pid namespace");
+	err = check_pid_range(ctx);
+	if (err)
+		return err;
+	ckpt_for_each_child(r, i, child) {
+		if (child->creator)
+			continue;
+		err = spawn(ctx, child);
+		if (err)
+			return err;
+	}
+	return reserve_group_pids(ctx);
+}
+
+/* In the creator of @arg: all at once that follow and have the same creator */
+static int spawn_peers(struct ckpt_ctx *ctx, void *arg)
+{
+	struct ckpt_child *child = arg;
+	struct ckpt_child *creator = child->creator;
+	int err;
+
+	do {
+		err = spawn(ctx, child);
+		if (err)
+			return err;
+		child = xa_load(&child->restart->children, child->index + 1);
+	} while (child && child->creator == creator);
+	return 0;
+}
+
+/**
+ * ckpt_spawn_rest - Create all threads, and the processes that share memory
+ * @ctx: the context
+ *
+ * Context: The restarter. May sleep.
+ * Return: as ckpt_spawn_processes(), and -ESRCH if a creator was killed.
+ */
+int ckpt_spawn_rest(struct ckpt_ctx *ctx)
+{
+	struct ckpt_restart *r = ctx->restart;
+	struct ckpt_child *child;
+	unsigned long i;
+	int err;
+
+	err = ckpt_spawn_processes(ctx);
+	if (err || r->tasks_made)
+		return err;
+	r->tasks_made = true;
+	ckpt_for_each_child(r, i, child) {
+		if (child->task)
+			continue;
+		err = ckpt_run_in(child->creator, spawn_peers, child);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Nobody is notified of the death of a leader that has live threads. */
+static int wait_dead_leader(struct task_struct *task)
+{
+	while (!READ_ONCE(task->exit_state)) {
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+static int wait_zombie(struct task_struct *task)
+{
+	struct pid *pid = get_task_pid(task, PIDTYPE_PID);
+	int err;
+
+	if (!pid)
+		return -ESRCH;
+	err = wait_event_state(pid->wait_pidfd, READ_ONCE(task->exit_state),
+			       CKPT_WAIT);
+	put_pid(pid);
+	return err ? -EINTR : 0;
+}
+
+static struct ckpt_child *any_thread(struct ckpt_child *leader)
+{
+	struct ckpt_child *child;
+	unsigned long i;
+
+	ckpt_for_each_child(leader->restart, i, child) {
+		if (child->leader == leader && child != leader)
+			return child;
+	}
+	return leader;
+}
+
+/* Work that the leader has put off for the mm is done by a thread instead. */
+static void leave(struct ckpt_child *child)
+{
+	list_splice_init(&child->deferred, &any_thread(child)->deferred);
+	spin_lock_irq(&child->restart->lock);
+	WRITE_ONCE(child->leave, true);
+	spin_unlock_irq(&child->restart->lock);
+	wake_up(&child->wait);
+}
+
+/**
+ * ckpt_spawn_bury - See that those are dead who are dead in the image
+ * @ctx: the context
+ *
+ * Leaders that their threads outlive exit only now: they had to create the
+ * threads. No relation of the tree exists yet, so that nobody is notified.
+ *
+ * Context: The restarter, when all tasks exist. May sleep.
+ * Return: 0, -ESRCH if somebody reaped a zombie, -EINTR.
+ */
+int ckpt_spawn_bury(struct ckpt_ctx *ctx)
+{
+	struct ckpt_restart *r = ctx->restart;
+	struct ckpt_child *child;
+	unsigned long i;
+	int err;
+
+	ckpt_for_each_child(r, i, child) {
+		if (ckpt_child_is_zombie(child) && !ckpt_child_is_dead(child))
+			leave(child);
+	}
+	ckpt_for_each_child(r, i, child) {
+		if (!ckpt_child_is_zombie(child))
+			continue;
+		if (ckpt_child_is_dead(child))
+			err = wait_zombie(child->task);
+		else
+			err = wait_dead_leader(child->task);
+		if (err)
+			return ckpt_err(ctx, err, "zombie %d did not stay", child->rec.pid);
+	}
+	return 0;
+}

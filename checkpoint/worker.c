@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A task of the new tree, from its creation to its release.
+ *
+ * It waits for closures that the restarter has it run, so that only one task
+ * at a time uses the stream and the context, and no lock is needed for them.
+ * When the tree is let go, it does its deferred work and returns to user mode
+ * with the registers that a closure has put into its pt_regs. A fatal signal
+ * makes it exit, which the restarter notices and takes for a failure.
+ */
+#include <linux/mempolicy.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/tty.h>
+#include <asm/checkpoint.h>
+
+#include "internal.h"
+#include "restart.h"
+
+/**
+ * struct ckpt_deferred - work for the moment when a task is let go
+ * @node: in struct ckpt_child.deferred
+ * @fn: the work
+ * @data: its argument
+ */
+struct ckpt_deferred {
+	struct list_head node;
+	void (*fn)(void *data);
+	u8 data[] __aligned(8);
+};
+
+/*
+ * What a new task has inherited from the restarter, and who replaces it:
+ *
+ *  here		floating point, breakpoints, TLS, I/O ports, shadow stack,
+ *			controlling terminal unless the session is the
+ *			restarter's, memory policy, restart block, task flags
+ *  copy_process()	handlers (CLONE_CLEAR_SIGHAND), descriptors (none),
+ *			alternate stack, rseq, robust list, clear_child_tid,
+ *			pdeath signal, timers, times, ptrace, comm
+ *  parts of the state	mask, credentials, limits, scheduling, personality,
+ *			timer slack, file system context, registers
+ *  commit		parent, session, process group, subreaper, maxrss
+ *  stays		seccomp filters, no_new_privs, Landlock domain, LSM and
+ *			audit context, speculation controls, cgroup, cpuset,
+ *			namespaces: what confines the restarter confines the tree
+ */
+static void reset_inherited(const struct ckpt_child *child)
+{
+	ckpt_arch_reset_task();
+	current->restart_block.fn = do_no_restart_syscall;
+	current->flags &= ~(PF_MCE_PROCESS | PF_MCE_EARLY | PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE);
+	if (child->rec.flags & CKPT_TASKF_DID_EXEC)
+		current->flags &= ~PF_FORKNOEXEC;
+	mpol_put_task_policy(current);
+	if (!ckpt_child_is_thread(child) && child->session)
+		proc_clear_tty(current);
+}
+
+static bool called(struct ckpt_child *child)
+{
+	return READ_ONCE(child->state) == CKPT_CHILD_BUSY || READ_ONCE(child->leave) ||
+	       READ_ONCE(child->restart->phase) != CKPT_PHASE_BUILD;
+}
+
+enum next { NEXT_RUN, NEXT_GO, NEXT_EXIT };
+
+/*
+ * Once the tree is let go its tasks are the kernel's ordinary tasks: a fatal
+ * signal then finds them on their way to user mode, after their deferred work.
+ */
+static enum next wait_for_call(struct ckpt_child *child)
+{
+	struct ckpt_restart *r = child->restart;
+	enum next next = NEXT_EXIT;
+	int killed;
+
+	killed = wait_event_state(child->wait, called(child), CKPT_WAIT);
+	spin_lock_irq(&r->lock);
+	if (r->phase == CKPT_PHASE_GO) {
+		next = NEXT_GO;
+	} else if (r->phase == CKPT_PHASE_BUILD && !child->leave && !killed) {
+		next = NEXT_RUN;
+	} else {
+		if (r->phase == CKPT_PHASE_BUILD && killed)
+			r->nr_killed++;
+		child->result = -ESRCH;
+		child->state = CKPT_CHILD_GONE;
+	}
+	spin_unlock_irq(&r->lock);
+	return next;
+}
+
+static void run_closure(struct ckpt_child *child)
+{
+	struct ckpt_restart *r = child->restart;
+	int result = child->fn(r->ctx, child->arg);
+
+	spin_lock_irq(&r->lock);
+	child->result = result;
+	child->state = CKPT_CHILD_IDLE;
+	spin_unlock_irq(&r->lock);
+	wake_up(&r->wait);
+}
+
+static void run_deferred(struct ckpt_child *child, bool call)
+{
+	struct ckpt_deferred *work, *next;
+
+	list_for_each_entry_safe(work, next, &child->deferred, node) {
+		if (call)
+			work->fn(work->data);
+		list_del(&work->node);
+		kfree(work);
+	}
+}
+
+static void __noreturn leave_tree(struct ckpt_child *child)
+{
+	struct ckpt_restart *r = child->restart;
+	long code = child->leave ? child->rec.exit_code : SIGKILL;
+
+	run_deferred(child, false);
+	wake_up(&r->wait);
+	ckpt_restart_put(r);
+	do_exit(code);
+}
+
+/**
+ * ckpt_worker - Life of a restored task until it returns to user mode
+ * @arg: its struct ckpt_child
+ *
+ * Context: The fn of a clone; owns one user of the restart.
+ * Return: 1, which keeps the registers; does not return if the task is to die.
+ */
+int ckpt_worker(void *arg)
+{
+	struct ckpt_child *child = arg;
+	enum next next;
+
+	reset_inherited(child);
+	while ((next = wait_for_call(child)) == NEXT_RUN)
+		run_closure(child);
+	if (next == NEXT_EXIT)
+		leave_tree(child);
+	run_deferred(child, true);
+	ckpt_restart_put(child->restart);
+	return 1;
+}
+
+/**
+ * ckpt_worker_zombie - Short life of a process that is dead in the image
+ * @arg: its struct ckpt_child
+ *
+ * Context: The fn of a clone; owns one user of the restart.
+ * Return: does not.
+ */
+int ckpt_worker_zombie(void *arg)
+{
+	struct ckpt_child *child = arg;
+	long code = child->rec.exit_code;
+
+	ckpt_restart_put(child->restart);
+	do_exit(code);
+}
+
+static bool answered(struct ckpt_child *child)
+{
+	return READ_ONCE(child->state) != CKPT_CHILD_BUSY;
+}
+
+/**
+ * ckpt_run_in - Have a restored task run a closure, and wait for it
+ * @child: the task
+ * @fn: the closure; it has the context to itself
+ * @arg: its argument
+ *
+ * If the restarter is killed, @child is killed too and waited for: when this
+ * function returns nobody else uses the context.
+ *
+ * Context: The restarter, before the tree is let go. May sleep.
+ * Return: what @fn returned, -ESRCH if the task was killed, -EINTR if the
+ * restarter was.
+ */
+int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg)
+{
+	struct ckpt_restart *r = child->restart;
+	int err = 0;
+
+	spin_lock_irq(&r->lock);
+	if (child->state == CKPT_CHILD_IDLE) {
+		child->fn = fn;
+		child->arg = arg;
+		child->state = CKPT_CHILD_BUSY;
+		r->running = child;
+	} else {
+		err = -ESRCH;
+	}
+	spin_unlock_irq(&r->lock);
+	if (!err) {
+		wake_up(&child->wait);
+		err = wait_event_state(r->wait, answered(child), CKPT_WAIT);
+		if (err) {
+			ckpt_kill_child(child);
+			wait_event(r->wait, answered(child));
+			err = -EINTR;
+		}
+		spin_lock_irq(&r->lock);
+		r->running = NULL;
+		err = err ?: child->result;
+		spin_unlock_irq(&r->lock);
+	}
+	if (err == -ESRCH && READ_ONCE(child->state) == CKPT_CHILD_GONE)
+		return ckpt_err(r->ctx, err, "pid %d (%s) was killed during the restart",
+				child->rec.pid, child->rec.comm);
+	if (err == -EINTR)
+		return ckpt_err(r->ctx, err, "interrupted");
+	return err;
+}
+
+/**
+ * ckpt_task_defer - Put off work until the tree is let go
+ * @ctx: the context
+ * @fn: the work
+ * @data: its argument, copied
+ * @len: bytes of @data
+ *
+ * Context: A closure, in the task that is being restored. May sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int ckpt_task_defer(struct ckpt_ctx *ctx, void (*fn)(void *data), const void *data, size_t len)
+{
+	struct ckpt_child *child = ctx->restart ? ctx->restart->running : NULL;
+	struct ckpt_deferred *work;
+
+	if (WARN_ON_ONCE(!child || child->task != current))
+		return -EINVAL;
+	work = kmalloc(struct_size(work, data, len), GFP_KERNEL_ACCOUNT);
+	if (!work)
+		return ckpt_err(ctx, -ENOMEM, "out of memory");
+	work->fn = fn;
+	memcpy(work->data, data, len);
+	list_add_tail(&work->node, &child->deferred);
+	return 0;
+}
