@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Real programs: checkpointed in the middle, killed, restarted, and the result
+# compared with an undisturbed run; see programs/lib.sh.
+#
+# Environment:
+#   PROGRAMS  which (default: all)
+#   REPEAT    how often each (default: 1)
+#   CHECKS    how often the running program must be found free of leaks before
+#             the checkpoint (default: 3)
+here=$(dirname "$0")
+# shellcheck source=programs/lib.sh
+. "$here/programs/lib.sh"
+
+read -ra names <<<"${PROGRAMS:-xz python bash sqlite gcc leak}"
+repeat=${REPEAT:-1}
+checks=${CHECKS:-3}
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/programs.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+nr=0
+failed=0
+
+result()
+{
+	nr=$((nr + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $nr $2"
+	else
+		failed=1
+		[ ! -s "$dir/log" ] || sed 's/^/# log: /' "$dir/log"
+		echo "# $why"
+		echo "not ok $nr $2"
+	fi
+}
+
+no_false_alarm()
+{
+	local i
+	for ((i = 0; i < checks; i++)); do
+		why=$($ckpt check --container "$pid" 2>&1) || return
+	done
+}
+
+once()
+{
+	program_start run &&
+		program_wait_middle &&
+		no_false_alarm &&
+		program_checkpoint "$dir/image" &&
+		program_restart "$dir/image" &&
+		program_compare
+}
+
+run_program()
+{
+	local i status
+	program_load "$1" "$work/$1" && program_reference
+	status=$?
+	for ((i = 1; i <= repeat; i++)); do
+		[ $status = 0 ] && once
+		result $? "$title, run $i"
+		program_kill
+	done
+	rm -rf "${work:?}/$1"
+}
+
+run_leak()
+{
+	local i
+	# shellcheck source=programs/leak.sh
+	. "$programs/leak.sh"
+	for ((i = 1; i <= repeat; i++)); do
+		leak_start "$work/leak.$i" &&
+			leak_is_refused && leak_wrote_nothing && leak_is_harmless
+		result $? "$title, run $i"
+		program_kill
+		kill "$reader" 2>/dev/null
+	done
+}
+
+echo "TAP version 13"
+echo "1..$((${#names[@]} * repeat))"
+for program in "${names[@]}"; do
+	if [ "$program" = leak ]; then
+		run_leak
+	else
+		run_program "$program"
+	fi
+done
+exit $failed
