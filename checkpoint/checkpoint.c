@@ -235,5 +235,5 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx)
 	if (!err)
 		ckpt_log_stats(ctx, nr_objs, released);
 	ckpt_stream_close(ctx);
-	return err ?: ctx->id;
+	return err ? err : (long)ctx->id;
 }

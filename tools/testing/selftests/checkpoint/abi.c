@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The arguments of checkpoint(2) and restart(2): checks, extensibility, rights.
+ * Nothing here depends on what can be saved.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "ckpt_test.h"
+
+#define NOBODY	65534
+
+FIXTURE(abi)
+{
+	struct checkpoint_args ck;
+	struct restart_args re;
+	pid_t pid;
+	int null;
+	int image;
+};
+
+FIXTURE_SETUP(abi)
+{
+	self->pid = fork();
+	if (!self->pid) {
+		setsid();
+		for (;;)
+			pause();
+	}
+	ASSERT_GT(self->pid, 0);
+	self->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->null, 0);
+	self->image = memfd_create("image", MFD_CLOEXEC);
+	ASSERT_GE(self->image, 0);
+
+	memset(&self->ck, 0, sizeof(self->ck));
+	self->ck.flags = CHECKPOINT_SUBTREE;
+	self->ck.pid = self->pid;
+	self->ck.pidfd = -1;
+	self->ck.image_fd = self->image;
+	self->ck.log_fd = -1;
+	memset(&self->re, 0, sizeof(self->re));
+	self->re.image_fd = self->image;
+	self->re.log_fd = -1;
+}
+
+FIXTURE_TEARDOWN(abi)
+{
+	kill(self->pid, SIGKILL);
+	waitpid(self->pid, NULL, 0);
+	close(self->null);
+	close(self->image);
+}
+
+#define EXPECT_CK(err)								\
+	EXPECT_EQ(sys_checkpoint(&self->ck, sizeof(self->ck)), -1);		\
+	EXPECT_EQ(errno, err)
+
+#define EXPECT_RE(err)								\
+	EXPECT_EQ(sys_restart(&self->re, sizeof(self->re)), -1);		\
+	EXPECT_EQ(errno, err)
+
+TEST_F(abi, checkpoint_flags)
+{
+	int bit;
+
+	for (bit = 5; bit < 64; bit++) {
+		self->ck.flags = CHECKPOINT_SUBTREE | 1ULL << bit;
+		EXPECT_CK(EINVAL);
+	}
+	self->ck.flags = CHECKPOINT_KILL | CHECKPOINT_STOP;
+	EXPECT_CK(EINVAL);
+	self->ck.image_fd = -1;
+	self->ck.flags = CHECKPOINT_DRY_RUN | CHECKPOINT_KILL;
+	EXPECT_CK(EINVAL);
+	self->ck.flags = CHECKPOINT_DRY_RUN | CHECKPOINT_STOP;
+	EXPECT_CK(EINVAL);
+}
+
+TEST_F(abi, checkpoint_reserved)
+{
+	self->ck.reserved = 1;
+	EXPECT_CK(EINVAL);
+}
+
+TEST_F(abi, checkpoint_root)
+{
+	self->ck.pid = -2;
+	EXPECT_CK(EINVAL);
+	self->ck.pid = self->pid;
+	self->ck.pidfd = 0;
+	EXPECT_CK(EINVAL);
+	self->ck.pid = -1;
+	self->ck.pidfd = -1;
+	EXPECT_CK(EBADF);
+	self->ck.pidfd = self->null;
+	EXPECT_CK(EBADF);
+	self->ck.pidfd = -1;
+	self->ck.pid = INT_MAX;
+	EXPECT_CK(ESRCH);
+}
+
+static void *hang(void *tid)
+{
+	*(volatile pid_t *)tid = gettid();
+	for (;;)
+		pause();
+	return NULL;
+}
+
+TEST_F(abi, checkpoint_thread)
+{
+	volatile pid_t tid = 0;
+	pthread_t thread;
+
+	ASSERT_EQ(pthread_create(&thread, NULL, hang, (void *)&tid), 0);
+	while (!tid)
+		usleep(1000);
+	self->ck.pid = tid;
+	EXPECT_CK(EINVAL);
+}
+
+TEST_F(abi, checkpoint_dead)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	ASSERT_EQ(waitid(P_PID, pid, NULL, WEXITED | WNOWAIT), 0);
+	self->ck.pid = pid;
+	EXPECT_CK(EOPNOTSUPP);
+	ASSERT_EQ(waitpid(pid, NULL, 0), pid);
+	EXPECT_CK(ESRCH);
+}
+
+TEST_F(abi, checkpoint_files)
+{
+	int fds[2];
+
+	self->ck.image_fd = -1;
+	EXPECT_CK(EBADF);
+	self->ck.image_fd = 1000;
+	EXPECT_CK(EBADF);
+	self->ck.image_fd = self->null;
+	EXPECT_CK(EINVAL);
+	ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
+	self->ck.image_fd = fds[0];
+	EXPECT_CK(EBADF);
+	self->ck.image_fd = self->image;
+	self->ck.log_fd = fds[0];
+	EXPECT_CK(EBADF);
+	self->ck.log_fd = 1000;
+	EXPECT_CK(EBADF);
+	self->ck.log_fd = -2;
+	EXPECT_CK(EINVAL);
+	self->ck.log_fd = -1;
+	self->ck.flags |= CHECKPOINT_DRY_RUN;
+	EXPECT_CK(EINVAL);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+TEST_F(abi, checkpoint_externals)
+{
+	char longest[CHECKPOINT_KEY_MAX + 1];
+	struct checkpoint_external ext[2] = {
+		{ .key = (uintptr_t)"a", .fd = self->null },
+		{ .key = (uintptr_t)"a", .fd = self->null },
+	};
+
+	self->ck.externals = (uintptr_t)ext;
+	self->ck.nr_externals = CHECKPOINT_EXTERNAL_MAX + 1;
+	EXPECT_CK(EINVAL);
+	self->ck.nr_externals = 2;
+	EXPECT_CK(EINVAL);	/* twice the same name */
+	ext[1].key = (uintptr_t)"";
+	EXPECT_CK(EINVAL);
+	memset(longest, 'x', sizeof(longest));
+	longest[CHECKPOINT_KEY_MAX] = 0;
+	ext[1].key = (uintptr_t)longest;
+	EXPECT_CK(EINVAL);
+	ext[1].key = 0;
+	EXPECT_CK(EFAULT);
+	ext[1].key = (uintptr_t)"b";
+	ext[1].fd = 1000;
+	EXPECT_CK(EBADF);
+	ext[1].fd = self->null;
+	ext[1].reserved = 1;
+	EXPECT_CK(EINVAL);
+	self->ck.externals = 1;
+	EXPECT_CK(EFAULT);
+}
+
+TEST_F(abi, checkpoint_size)
+{
+	struct {
+		struct checkpoint_args args;
+		uint64_t tail[8];
+	} big = { .args = self->ck };
+	char *page;
+
+	EXPECT_EQ(sys_checkpoint(&self->ck, 0), -1);
+	EXPECT_EQ(errno, EINVAL);
+	EXPECT_EQ(sys_checkpoint(&self->ck, CHECKPOINT_ARGS_SIZE_VER0 - 1), -1);
+	EXPECT_EQ(errno, EINVAL);
+	EXPECT_EQ(sys_checkpoint(NULL, sizeof(self->ck)), -1);
+	EXPECT_EQ(errno, EFAULT);
+
+	/* a newer caller: what it does not use is no obstacle */
+	big.args.pid = INT_MAX;
+	EXPECT_EQ(sys_checkpoint(&big.args, sizeof(big)), -1);
+	EXPECT_EQ(errno, ESRCH);
+	big.tail[7] = 1;
+	EXPECT_EQ(sys_checkpoint(&big.args, sizeof(big)), -1);
+	EXPECT_EQ(errno, E2BIG);
+	page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(page, MAP_FAILED);
+	EXPECT_EQ(sys_checkpoint((void *)page, 4097), -1);
+	EXPECT_EQ(errno, E2BIG);
+	munmap(page, 8192);
+}
+
+TEST_F(abi, restart_arguments)
+{
+	int fds[2], bit;
+
+	for (bit = 2; bit < 64; bit++) {
+		self->re.flags = 1ULL << bit;
+		EXPECT_RE(EINVAL);
+	}
+	self->re.flags = 0;
+	self->re.reserved = 1;
+	EXPECT_RE(EINVAL);
+	self->re.reserved = 0;
+	self->re.image_fd = -1;
+	EXPECT_RE(EBADF);
+	self->re.image_fd = self->null;
+	EXPECT_RE(EINVAL);
+	ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
+	self->re.image_fd = fds[1];
+	EXPECT_RE(EBADF);
+	self->re.image_fd = self->image;
+	self->re.log_fd = -2;
+	EXPECT_RE(EINVAL);
+	self->re.log_fd = fds[0];
+	EXPECT_RE(EBADF);
+	self->re.log_fd = -1;
+	self->re.nr_externals = CHECKPOINT_EXTERNAL_MAX + 1;
+	EXPECT_RE(EINVAL);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+TEST_F(abi, restart_size)
+{
+	struct {
+		struct restart_args args;
+		uint64_t tail[8];
+	} big = { .args = self->re };
+
+	EXPECT_EQ(sys_restart(&self->re, RESTART_ARGS_SIZE_VER0 - 1), -1);
+	EXPECT_EQ(errno, EINVAL);
+	big.args.image_fd = 1000;
+	EXPECT_EQ(sys_restart(&big.args, sizeof(big)), -1);
+	EXPECT_EQ(errno, EBADF);
+	big.tail[0] = 1;
+	EXPECT_EQ(sys_restart(&big.args, sizeof(big)), -1);
+	EXPECT_EQ(errno, E2BIG);
+}
+
+/* Ids count from 1, and a dry run takes none. */
+TEST_F(abi, ids)
+{
+	long first, second;
+
+	first = sys_checkpoint(&self->ck, sizeof(self->ck));
+	ASSERT_GT(first, 0);
+	self->ck.flags = CHECKPOINT_SUBTREE | CHECKPOINT_DRY_RUN;
+	self->ck.image_fd = -1;
+	EXPECT_EQ(sys_checkpoint(&self->ck, sizeof(self->ck)), 0);
+	self->ck.flags = CHECKPOINT_SUBTREE;
+	self->ck.image_fd = self->image;
+	second = sys_checkpoint(&self->ck, sizeof(self->ck));
+	EXPECT_GT(second, first);
+}
+
+TEST_F(abi, pidfd)
+{
+	self->ck.pid = -1;
+	self->ck.pidfd = syscall(__NR_pidfd_open, self->pid, 0);
+	ASSERT_GE(self->ck.pidfd, 0);
+	EXPECT_GT(sys_checkpoint(&self->ck, sizeof(self->ck)), 0);
+	close(self->ck.pidfd);
+}
+
+/* Others' tasks: EPERM, nothing written, and the task was not even stopped. */
+TEST_F(abi, permission)
+{
+	struct stat st;
+	int status;
+	pid_t pid;
+
+	if (geteuid())
+		SKIP(return, "needs root to become somebody else");
+	pid = fork();
+	if (!pid) {
+		if (setgid(NOBODY) || setuid(NOBODY))
+			_exit(2);
+		if (sys_checkpoint(&self->ck, sizeof(self->ck)) != -1 || errno != EPERM)
+			_exit(3);
+		self->ck.flags |= CHECKPOINT_DRY_RUN;
+		self->ck.image_fd = -1;
+		if (sys_checkpoint(&self->ck, sizeof(self->ck)) != -1 || errno != EPERM)
+			_exit(4);
+		_exit(0);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	ASSERT_EQ(fstat(self->image, &st), 0);
+	EXPECT_EQ(st.st_size, 0);
+}
+
+TEST_HARNESS_MAIN
