@@ -46,11 +46,13 @@ static int read_image(struct info *info, struct ckpt_image *image, const char *p
 			return ret;
 		}
 	}
-	if (ret)
+	if (ret) {
 		complain("%s: %s", path, ckpt_image_error(image));
+		return ret;
+	}
 	info->size = ckpt_image_size(image);
 	info_complete(info);
-	return ret;
+	return 0;
 }
 
 int cmd_info(int argc, char **argv)

@@ -370,6 +370,8 @@ const struct info_object *info_find(const struct info *info, __u32 objref)
 {
 	const struct info_object key = { .objref = objref };
 
+	if (!info->nr_objects)
+		return NULL;
 	return bsearch(&key, info->objects, info->nr_objects, sizeof(key), compare);
 }
 
@@ -410,7 +412,8 @@ static void find_relations(struct info *info)
 void info_complete(struct info *info)
 {
 	info->object = NULL;
-	qsort(info->objects, info->nr_objects, sizeof(*info->objects), compare);
+	if (info->nr_objects)
+		qsort(info->objects, info->nr_objects, sizeof(*info->objects), compare);
 	for (size_t i = 0; i < info->nr_objects; i++) {
 		const struct info_object *object = &info->objects[i];
 
