@@ -188,11 +188,17 @@ static long ckpt_obj_users(const struct ckpt_obj *obj)
 	return obj->ops->ref_users(obj->ptr) - 1;
 }
 
-static bool ckpt_obj_balanced(const struct ckpt_obj *obj)
+/* Users that were not found, or not to be found in the tree: not 0 for a leak. */
+static long ckpt_obj_surplus(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
+	long surplus;
+
 	if (!obj->ops->ref_users || obj->flags & CKPT_OBJ_EXTERNAL)
-		return true;
-	return ckpt_obj_users(obj) == obj->users;
+		return 0;
+	surplus = ckpt_obj_users(obj) - obj->users;
+	if (surplus > 0 && obj->ops->ref_outside)
+		surplus -= obj->ops->ref_outside(ctx, obj->ptr);
+	return surplus;
 }
 
 static bool ckpt_obj_all_balanced(struct ckpt_ctx *ctx)
@@ -200,7 +206,7 @@ static bool ckpt_obj_all_balanced(struct ckpt_ctx *ctx)
 	struct ckpt_obj *obj;
 
 	ckpt_objhash_for_each(obj, &ctx->objhash)
-		if (!obj->ops->observers && !ckpt_obj_balanced(obj))
+		if (!obj->ops->observers && ckpt_obj_surplus(ctx, obj))
 			return false;
 	return true;
 }
@@ -265,7 +271,7 @@ static int ckpt_obj_report_all(struct ckpt_ctx *ctx, int err)
 	int leaks = 0, searched = 0;
 
 	ckpt_objhash_for_each(obj, &ctx->objhash) {
-		if (ckpt_obj_balanced(obj))
+		if (!ckpt_obj_surplus(ctx, obj))
 			continue;
 		leaks += ckpt_obj_report(ctx, obj, err, searched++ < CKPT_HOLDERS_MAX);
 		if (fatal_signal_pending(current))

@@ -152,7 +152,7 @@ static int check_outsider(struct task_struct *task, void *arg)
 	struct holder_search *search = arg;
 	char how[sizeof(search->holder->how)];
 
-	if (!held_by(task, search->match, how, sizeof(how)))
+	if (!held_by_fd(task, search->match, how, sizeof(how)))
 		return 0;
 	ckpt_set_holder(search->holder, task);
 	strscpy(search->holder->how, how);
@@ -535,6 +535,7 @@ const struct ckpt_obj_ops ckpt_file_obj_ops = {
 	.ref_grab = file_grab,
 	.ref_drop = file_drop,
 	.ref_users = file_users,
+	.ref_outside = ckpt_file_mapped_outside,
 	.find_holder = file_find_holder,
 	.collect = file_collect,
 	.checkpoint = file_checkpoint,

@@ -24,6 +24,9 @@ int ckpt_find_file_holder(struct ckpt_ctx *ctx, const struct ckpt_file_match *ma
 struct file *ckpt_find_file_inside(struct ckpt_ctx *ctx,
 				   const struct ckpt_file_match *match);
 
+/* mapped.c */
+long ckpt_file_mapped_outside(struct ckpt_ctx *ctx, void *ptr);
+
 /* path.c */
 char *ckpt_path_get(struct ckpt_ctx *ctx, const struct path *path, char *buf);
 const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, char *buf);

@@ -53,6 +53,8 @@ struct ckpt_holder {
  * @ref_users: Optional. All users of @ptr that the kernel counts, including
  *	those that ref_grab() took. Without it the kind is exempt from the leak
  *	and reverse-leak checks.
+ * @ref_outside: Optional. Users outside the tree that share nothing which a
+ *	checkpoint could tear apart. Asked only when the counts differ; may sleep.
  * @find_holder: Optional. Finds a holder outside the tree; 0 or -ENOENT.
  *	May sleep.
  * @observers: A surplus of users without a holder that find_holder() can name
@@ -72,6 +74,7 @@ struct ckpt_obj_ops {
 	void (*ref_grab)(void *ptr);
 	void (*ref_drop)(void *ptr);
 	long (*ref_users)(void *ptr);
+	long (*ref_outside)(struct ckpt_ctx *ctx, void *ptr);
 	int (*find_holder)(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder);
 	int (*collect)(struct ckpt_ctx *ctx, void *ptr);
 	int (*checkpoint)(struct ckpt_ctx *ctx, void *ptr);
