@@ -106,6 +106,13 @@ static inline void subject_ready(void)
 
 #define SUBJECT_TIMEOUT_MS	30000
 
+static inline bool test_exited(struct subject *s)
+{
+	siginfo_t info = {};
+
+	return waitid(P_PID, s->pid, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid;
+}
+
 static inline bool test_wait_file(struct subject *s, const char *name)
 {
 	char path[128];
@@ -115,7 +122,7 @@ static inline bool test_wait_file(struct subject *s, const char *name)
 	for (ms = 0; ms < SUBJECT_TIMEOUT_MS; ms += 2) {
 		if (!access(path, F_OK))
 			return true;
-		if (waitpid(s->pid, NULL, WNOHANG | WNOWAIT) < 0)
+		if (test_exited(s))
 			return false;
 		subject_sleep_ms(2);
 	}
