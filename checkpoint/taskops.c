@@ -93,6 +93,10 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	int err;
 
 	ckpt_set_whom(ctx, task);
+	/* No record refers to the mm: the image says who shares it by CKPT_TASKF_SHARE_VM. */
+	err = ckpt_obj_collect(ctx, task->mm, &ckpt_mm_obj_ops);
+	if (err < 0)
+		return err;
 	for (i = 0; i < ckpt_nr_task_parts; i++) {
 		const struct ckpt_task_ops *ops = ckpt_task_parts[i];
 
