@@ -38,6 +38,7 @@ static int read_header(struct ckpt_ctx *ctx, struct ckpt_rec_header *head)
 				"image is of another architecture (%u, pages of %u bytes)",
 				head->arch, head->page_size);
 	ctx->id = head->id;
+	ckpt_objhash_expect(&ctx->objhash, head->nr_objs);
 	return 0;
 }
 
