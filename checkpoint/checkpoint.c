@@ -184,6 +184,7 @@ static int ckpt_save(struct ckpt_ctx *ctx)
 static void ckpt_finish(struct ckpt_ctx *ctx, int err)
 {
 	ckpt_objhash_destroy(&ctx->objhash);
+	ctx->stats.released = ktime_get_ns();
 	if (!err && ctx->flags & CHECKPOINT_KILL)
 		ckpt_kill_tree(ctx);
 	else if (!err && ctx->flags & CHECKPOINT_STOP)
@@ -198,13 +199,13 @@ static u64 ckpt_us(u64 from, u64 to)
 }
 
 /* The tree stood from when the first task was to park until it was let go. */
-static void ckpt_log_stats(struct ckpt_ctx *ctx, u32 nr_objs, u64 released)
+static void ckpt_log_stats(struct ckpt_ctx *ctx, u32 nr_objs)
 {
 	struct ckpt_stats *s = &ctx->stats;
 
 	ckpt_info(ctx,
 		  "stats stop_us=%llu freeze_us=%llu collect_us=%llu leak_us=%llu write_us=%llu bytes=%llu tasks=%u objs=%u",
-		  ckpt_us(s->start, released), ckpt_us(s->start, s->frozen),
+		  ckpt_us(s->start, s->released), ckpt_us(s->start, s->frozen),
 		  ckpt_us(s->frozen, s->collected), ckpt_us(s->collected, s->contained),
 		  ckpt_us(s->contained, s->written), ctx->writer.offset, ctx->tree.nr,
 		  nr_objs);
@@ -220,7 +221,6 @@ static void ckpt_log_stats(struct ckpt_ctx *ctx, u32 nr_objs, u64 released)
  */
 long ckpt_do_checkpoint(struct ckpt_ctx *ctx)
 {
-	u64 released;
 	u32 nr_objs;
 	int err;
 
@@ -231,9 +231,8 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx)
 		err = ckpt_save(ctx);
 	nr_objs = ctx->objhash.nr;
 	ckpt_finish(ctx, err);
-	released = ktime_get_ns();
 	if (!err)
-		ckpt_log_stats(ctx, nr_objs, released);
+		ckpt_log_stats(ctx, nr_objs);
 	ckpt_stream_close(ctx);
 	return err ? err : (long)ctx->id;
 }

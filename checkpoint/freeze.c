@@ -30,6 +30,7 @@
 
 #define CKPT_FREEZE_TRIES	10
 #define CKPT_FREEZE_MS		200	/* for one try */
+#define CKPT_VFORK_MS		10	/* for a child in vfork() to call execve() or exit() */
 #define CKPT_PARKED_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
 
 static DECLARE_WAIT_QUEUE_HEAD(ckpt_park_wait);
@@ -48,13 +49,21 @@ static int ckpt_park_wake(struct wait_queue_entry *entry, unsigned int mode, int
 }
 
 /**
- * __ckpt_parked() - Current is about to sleep in the freezer trap
+ * __ckpt_park() - Sleep in the freezer trap, and tell the checkpointer
  *
- * Context: Current is not in TASK_RUNNING; no locks held.
+ * The checkpointer must not preempt us before we are off the run queue: it
+ * would wait a whole tick for that. (The lock sleeps with PREEMPT_RT.)
+ *
+ * Context: The freezer trap of current, which is not in TASK_RUNNING.
  */
-void __ckpt_parked(void)
+void __ckpt_park(void)
 {
-	__wake_up(&ckpt_park_wait, TASK_NORMAL, 0, current);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+	__wake_up_sync_key(&ckpt_park_wait, TASK_NORMAL, current);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable_no_resched();
+	schedule();
 }
 
 /*
@@ -143,6 +152,12 @@ static bool ckpt_is_settled(struct task_struct *task)
 	return ckpt_is_parked(task) || READ_ONCE(task->__state) == TASK_STOPPED;
 }
 
+/* Its child, which it waits for, may well be parked: waiting long is no use. */
+static bool ckpt_in_vfork(struct task_struct *task)
+{
+	return cgroup_task_frozen(task) && READ_ONCE(task->__state) & TASK_UNINTERRUPTIBLE;
+}
+
 /* What a task that does not park is at. */
 static const char *ckpt_busy_with(struct task_struct *task)
 {
@@ -156,7 +171,7 @@ static const char *ckpt_busy_with(struct task_struct *task)
 		return "is executing a program";
 	if (READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT)
 		return "is being killed";
-	if (cgroup_task_frozen(task) && state & TASK_UNINTERRUPTIBLE)
+	if (ckpt_in_vfork(task))
 		return "waits for a vfork child";
 	if (state & TASK_UNINTERRUPTIBLE)
 		return "is in uninterruptible sleep";
@@ -254,23 +269,25 @@ static void ckpt_release(struct ckpt_task *t)
 
 static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
 {
+	ktime_t vfork_deadline = ktime_add_ms(ktime_get(), CKPT_VFORK_MS);
 	struct ckpt_parking parking = { .task = task };
 	int err = 0;
 
-	if (ckpt_is_settled(task))
-		return 0;
 	init_waitqueue_func_entry(&parking.entry, ckpt_park_wake);
 	parking.entry.private = current;
 	add_wait_queue(&ckpt_park_wait, &parking.entry);
 	for (;;) {
 		/* Tasks that exit or stop do not wake us. */
-		ktime_t slice = ms_to_ktime(1);
+		ktime_t now = ktime_get(), slice = ms_to_ktime(1);
 
 		set_current_state(TASK_KILLABLE);
 		if (ckpt_is_settled(task))
 			break;
-		err = fatal_signal_pending(current) ? -EINTR :
-		      ktime_after(ktime_get(), deadline) ? -EBUSY : 0;
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		else if (ktime_after(now, deadline) ||
+			 (ckpt_in_vfork(task) && ktime_after(now, vfork_deadline)))
+			err = -EBUSY;
 		if (err)
 			break;
 		schedule_hrtimeout(&slice, HRTIMER_MODE_REL);
@@ -326,7 +343,7 @@ static int ckpt_settle_all(struct ckpt_ctx *ctx, ktime_t deadline, struct task_s
 	int err;
 
 	ckpt_for_each_task(t, &ctx->tree) {
-		if (t->task == current)
+		if (t->task == current || ckpt_is_settled(t->task))
 			continue;
 		err = ckpt_wait_settled(t->task, deadline);
 		if (err) {

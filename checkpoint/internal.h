@@ -67,6 +67,7 @@ struct ckpt_tree {
  * @collected: all objects were found
  * @contained: the leak check had passed
  * @written: the image was complete
+ * @released: the tree was about to be let go
  */
 struct ckpt_stats {
 	u64 start;
@@ -74,6 +75,7 @@ struct ckpt_stats {
 	u64 collected;
 	u64 contained;
 	u64 written;
+	u64 released;
 };
 
 /**

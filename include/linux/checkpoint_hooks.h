@@ -11,14 +11,16 @@
 
 #ifdef CONFIG_CHECKPOINT
 
-void __ckpt_parked(void);
+void __ckpt_park(void);
 void __ckpt_resume_call(void);
 
-/* Current is about to sleep in the freezer trap. */
-static inline void ckpt_parked(void)
+/* schedule() in the freezer trap. */
+static inline void ckpt_park(void)
 {
 	if (unlikely(current->jobctl & JOBCTL_TRAP_CKPT))
-		__ckpt_parked();
+		__ckpt_park();
+	else
+		schedule();
 }
 
 /* Current goes back to user mode with no signal to handle; siglock is held. */
@@ -30,8 +32,9 @@ static inline void ckpt_resume_call(void)
 
 #else
 
-static inline void ckpt_parked(void)
+static inline void ckpt_park(void)
 {
+	schedule();
 }
 
 static inline void ckpt_resume_call(void)
