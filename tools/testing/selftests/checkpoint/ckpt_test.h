@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -145,6 +146,20 @@ static inline void test_unlink(struct subject *s, const char *name)
 	unlink(path);
 }
 
+/* The harness shares memory with its tests: a leak, were the subject to keep it. */
+static inline void subject_unshare_memory(void)
+{
+	unsigned long start, end;
+	char line[512], shared;
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx %*3c%c", &start, &end, &shared) == 3 && shared == 's')
+			CHECK(!munmap((void *)start, end - start));
+	fclose(f);
+}
+
 /* Starts @fn as the leader of a session with nothing shared with the test. */
 static inline bool subject_start(struct subject *s, void (*fn)(void))
 {
@@ -164,6 +179,7 @@ static inline bool subject_start(struct subject *s, void (*fn)(void))
 		CHECK(!close_range(3, ~0U, 0));
 		signal(SIGALRM, SIG_DFL);
 		alarm(0);
+		subject_unshare_memory();
 		fn();
 		_exit(0);
 	}
