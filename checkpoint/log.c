@@ -8,18 +8,35 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/uio.h>
+#include <linux/xxhash.h>
 
 #include "internal.h"
 
-/* A page of lines, each with its NUL. */
+struct ckpt_log_line {
+	u32 hash;
+	u32 len;	/* without the NUL */
+	char text[];
+};
+
+/* A page of lines. */
 struct ckpt_log_chunk {
 	struct list_head list;
 	u32 used;
 	u32 nr;
-	char text[];
+	u8 lines[] __aligned(8);
 };
 
-#define CKPT_LOG_CHUNK_TEXT	(PAGE_SIZE - sizeof(struct ckpt_log_chunk))
+#define CKPT_LOG_CHUNK_SIZE	(PAGE_SIZE - sizeof(struct ckpt_log_chunk))
+
+static u32 ckpt_log_line_size(u32 len)
+{
+	return ALIGN(sizeof(struct ckpt_log_line) + len + 1, __alignof__(struct ckpt_log_line));
+}
+
+#define ckpt_log_for_each_line(line, chunk)						\
+	for (line = (struct ckpt_log_line *)(chunk)->lines;				\
+	     (u8 *)(line) < (chunk)->lines + (chunk)->used;				\
+	     line = (void *)(line) + ckpt_log_line_size((line)->len))
 
 static const char *const ckpt_log_levels[] = {
 	[CKPT_LOG_ERROR]	= "error",
@@ -68,26 +85,27 @@ int ckpt_log_error(const struct ckpt_log *log)
 	return READ_ONCE(log->err);
 }
 
-static bool ckpt_log_has(const struct list_head *chunks, const char *line)
+static bool ckpt_log_has(const struct list_head *chunks, const char *text, u32 len, u32 hash)
 {
 	struct ckpt_log_chunk *chunk;
-	const char *p;
+	struct ckpt_log_line *line;
 
 	list_for_each_entry(chunk, chunks, list)
-		for (p = chunk->text; p < chunk->text + chunk->used; p += strlen(p) + 1)
-			if (!strcmp(p, line))
+		ckpt_log_for_each_line(line, chunk)
+			if (line->hash == hash && line->len == len &&
+			    !memcmp(line->text, text, len))
 				return true;
 	return false;
 }
 
-/* The page that has room for @len more bytes; the oldest page gives way to it. */
-static struct ckpt_log_chunk *ckpt_log_room(struct ckpt_log *log, size_t len)
+/* The page that has room for @size more bytes; the oldest page gives way to it. */
+static struct ckpt_log_chunk *ckpt_log_room(struct ckpt_log *log, u32 size)
 {
 	struct ckpt_log_chunk *chunk;
 
 	if (!list_empty(&log->chunks)) {
 		chunk = list_last_entry(&log->chunks, struct ckpt_log_chunk, list);
-		if (chunk->used + len <= CKPT_LOG_CHUNK_TEXT)
+		if (chunk->used + size <= CKPT_LOG_CHUNK_SIZE)
 			return chunk;
 	}
 	if (log->nr_chunks < CKPT_LOG_CHUNKS_MAX) {
@@ -162,7 +180,8 @@ void ckpt_log_add(struct ckpt_log *log, enum ckpt_log_level level, int err,
 		  const struct ckpt_log_where *where, const char *fmt, va_list args)
 {
 	struct ckpt_log_chunk *chunk;
-	size_t len;
+	struct ckpt_log_line *line;
+	u32 len, hash;
 
 	spin_lock(&log->lock);
 	ckpt_log_compose(log, level, err, where, fmt, args);
@@ -170,19 +189,23 @@ void ckpt_log_add(struct ckpt_log *log, enum ckpt_log_level level, int err,
 		WRITE_ONCE(log->err, err);
 		strscpy(log->first, log->line, sizeof(log->first));
 	}
-	if (ckpt_log_has(&log->chunks, log->line))
+	len = strlen(log->line);
+	hash = xxh64(log->line, len, 0);
+	if (ckpt_log_has(&log->chunks, log->line, len, hash))
 		goto unlock;
 
 	if (level == CKPT_LOG_REFUSE)
 		log->nr_refused++;
-	len = strlen(log->line) + 1;
-	chunk = ckpt_log_room(log, len);
+	chunk = ckpt_log_room(log, ckpt_log_line_size(len));
 	if (!chunk) {
 		log->dropped++;
 		goto unlock;
 	}
-	memcpy(chunk->text + chunk->used, log->line, len);
-	chunk->used += len;
+	line = (struct ckpt_log_line *)(chunk->lines + chunk->used);
+	line->hash = hash;
+	line->len = len;
+	memcpy(line->text, log->line, len + 1);
+	chunk->used += ckpt_log_line_size(len);
 	chunk->nr++;
 unlock:
 	spin_unlock(&log->lock);
@@ -200,12 +223,12 @@ void ckpt_log_take(struct ckpt_log *log, int (*fn)(void *arg, const char *line, 
 		   void *arg)
 {
 	struct ckpt_log_chunk *chunk;
+	struct ckpt_log_line *line;
 	unsigned long dropped;
 	LIST_HEAD(chunks);
 	char note[64];
 	size_t len;
 	int end = 0;
-	char *p;
 
 	spin_lock(&log->lock);
 	list_splice_init(&log->chunks, &chunks);
@@ -215,16 +238,15 @@ void ckpt_log_take(struct ckpt_log *log, int (*fn)(void *arg, const char *line, 
 	spin_unlock(&log->lock);
 
 	if (dropped) {
-		if (log->err && !ckpt_log_has(&chunks, log->first))
-			end = fn(arg, log->first, strlen(log->first));
+		len = strlen(log->first);
+		if (len && !ckpt_log_has(&chunks, log->first, len, xxh64(log->first, len, 0)))
+			end = fn(arg, log->first, len);
 		len = scnprintf(note, sizeof(note), "info 0 - - %lu lines were dropped", dropped);
 		end = end ?: fn(arg, note, len);
 	}
 	list_for_each_entry(chunk, &chunks, list)
-		for (p = chunk->text; !end && p < chunk->text + chunk->used; p += len + 1) {
-			len = strlen(p);
-			end = fn(arg, p, len);
-		}
+		ckpt_log_for_each_line(line, chunk)
+			end = end ?: fn(arg, line->text, line->len);
 	ckpt_log_free_chunks(&chunks);
 }
 

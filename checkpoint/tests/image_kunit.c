@@ -545,7 +545,7 @@ static int check_run(u32 nr_runs, u32 data_len, u32 pages_pad, struct ckpt_page_
 }
 
 #define RUN(...)	((struct ckpt_page_run){ __VA_ARGS__ })
-#define COW(...)	((struct ckpt_page_run){ .flags = CKPT_RUN_COW, .src_objref = 1, __VA_ARGS__ })
+#define COW(...)	RUN(.flags = CKPT_RUN_COW, .src_objref = 1, __VA_ARGS__)
 
 static void image_page_runs(struct kunit *test)
 {
@@ -878,6 +878,7 @@ static struct kunit_suite image_suite = {
 	.exit = image_exit,
 	.test_cases = image_cases,
 };
+
 kunit_test_suite(image_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the checkpoint image codec");

@@ -215,6 +215,7 @@ static struct kunit_suite log_suite = {
 	.exit = log_exit,
 	.test_cases = log_cases,
 };
+
 kunit_test_suite(log_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the checkpoint log");

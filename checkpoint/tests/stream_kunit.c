@@ -158,11 +158,11 @@ static int read_image(struct env *env, unsigned int nr)
 	return err;
 }
 
-static void said(struct kunit *test, const char *text)
+static void expect_said(struct kunit *test, const char *text)
 {
 	struct env *env = test->priv;
 
-	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(env->ctx.log.first, text), "said: %s",
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(env->ctx.log.first, text), "logged: %s",
 				  env->ctx.log.first);
 	ckpt_log_destroy(&env->ctx.log);
 	ckpt_log_init(&env->ctx.log);
@@ -271,7 +271,7 @@ static void stream_corrupt(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, kernel_write(env->file, "\xff", 1, &pos), 1);
 	rewind(env);
 	KUNIT_EXPECT_EQ(test, read_image(env, 4), -EINVAL);
-	said(test, ": block 1: hash mismatch");
+	expect_said(test, ": block 1: hash mismatch");
 }
 
 /* A file is refused before anything is read that could be acted upon. */
@@ -285,10 +285,10 @@ static void stream_truncated(struct kunit *test)
 	i_size_write(file_inode(env->file), size - 1);
 	rewind(env);
 	KUNIT_EXPECT_EQ(test, ckpt_stream_open_read(&env->ctx), -EINVAL);
-	said(test, "image is truncated");
+	expect_said(test, "image is truncated");
 	i_size_write(file_inode(env->file), 0);
 	KUNIT_EXPECT_EQ(test, ckpt_stream_open_read(&env->ctx), -EINVAL);
-	said(test, "image is empty");
+	expect_said(test, "image is empty");
 	KUNIT_EXPECT_EQ(test, env->file->f_pos, 0LL);
 	i_size_write(file_inode(env->file), size);
 	KUNIT_EXPECT_EQ(test, read_image(env, 4), 0);
@@ -303,12 +303,12 @@ static void stream_names_records(struct kunit *test)
 	rewind(env);
 	KUNIT_ASSERT_EQ(test, ckpt_stream_open_read(&env->ctx), 0);
 	KUNIT_EXPECT_EQ(test, ckpt_read(&env->ctx, CKPT_REC_MM, &word, sizeof(word)), -EINVAL);
-	said(test, "record of type 112 instead of 113");
+	expect_said(test, "record of type 112 instead of 113");
 
 	rewind(env);
 	KUNIT_ASSERT_EQ(test, ckpt_stream_open_read(&env->ctx), 0);
 	KUNIT_EXPECT_EQ(test, ckpt_read(&env->ctx, CKPT_REC_FS, &word, sizeof(word)), -E2BIG);
-	said(test, "record of type 112 is newer than this kernel");
+	expect_said(test, "record of type 112 is newer than this kernel");
 }
 
 static void stream_unfit_files(struct kunit *test)
@@ -320,18 +320,18 @@ static void stream_unfit_files(struct kunit *test)
 
 	env->file->f_flags = flags | O_DIRECT;
 	KUNIT_EXPECT_EQ(test, ckpt_stream_open_write(ctx), -EINVAL);
-	said(test, "O_DIRECT");
+	expect_said(test, "O_DIRECT");
 	env->file->f_flags = flags;
 	env->file->f_mode = mode & ~FMODE_WRITE;
 	KUNIT_EXPECT_EQ(test, ckpt_stream_open_write(ctx), -EBADF);
-	said(test, "not open for writing");
+	expect_said(test, "not open for writing");
 	env->file->f_mode = mode & ~FMODE_READ;
 	KUNIT_EXPECT_EQ(test, ckpt_stream_open_read(ctx), -EBADF);
-	said(test, "not open for reading");
+	expect_said(test, "not open for reading");
 	env->file->f_mode = mode;
 	ctx->log_file = env->file;
 	KUNIT_EXPECT_EQ(test, ckpt_stream_open_write(ctx), -EINVAL);
-	said(test, "the same file");
+	expect_said(test, "the same file");
 	ctx->log_file = NULL;
 }
 
@@ -402,7 +402,7 @@ static void stream_pipe_ends(struct kunit *test)
 	ckpt_log_destroy(&ctx->log);
 	ckpt_log_init(&ctx->log);
 	KUNIT_EXPECT_EQ(test, ckpt_read(ctx, CKPT_REC_MM, &word, 4), -EINVAL);
-	said(test, "block 1: image is truncated");
+	expect_said(test, "block 1: image is truncated");
 	ckpt_stream_close(ctx);
 	fput(ends[0]);
 	flush_delayed_fput();
@@ -413,14 +413,14 @@ static void stream_pipe_ends(struct kunit *test)
 	flush_delayed_fput();
 	ctx->image_file = ends[1];
 	KUNIT_EXPECT_EQ(test, write_image(env, 1, false), -EPIPE);
-	said(test, "the other end is closed");
+	expect_said(test, "the other end is closed");
 	fput(ends[1]);
 
 	/* someone who does not wait */
 	KUNIT_ASSERT_EQ(test, create_pipe_files(ends, O_NONBLOCK), 0);
 	ctx->image_file = ends[1];
 	KUNIT_EXPECT_EQ(test, ckpt_stream_open_write(ctx), -EINVAL);
-	said(test, "non-blocking");
+	expect_said(test, "non-blocking");
 	fput(ends[0]);
 	fput(ends[1]);
 }
@@ -446,6 +446,7 @@ static struct kunit_suite stream_suite = {
 	.exit = stream_exit,
 	.test_cases = stream_cases,
 };
+
 kunit_test_suite(stream_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the image over files");

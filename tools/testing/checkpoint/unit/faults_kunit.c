@@ -100,4 +100,5 @@ static struct kunit_suite suite = {
 	.name = "checkpoint-faults",
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

@@ -25,7 +25,7 @@ typedef int64_t s64;
 #define U32_MAX			UINT32_MAX
 #define BIT(nr)			(1UL << (nr))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
-#define min_t(type, a, b)	((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define min_t(type, a, b)	({ type a_ = (a), b_ = (b); a_ < b_ ? a_ : b_; })
 #define check_add_overflow(a, b, sum)	__builtin_add_overflow(a, b, sum)
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -64,14 +64,32 @@ static inline void *shim_alloc(size_t nr, size_t size)
 	return calloc(nr, size);
 }
 
-#define GFP_KERNEL		0
-#define GFP_KERNEL_ACCOUNT	0
-#define __GFP_NOWARN		0
-#define kvmalloc(size, gfp)	shim_alloc(1, size)
-#define kzalloc(size, gfp)	shim_alloc(1, size)
-#define kcalloc(nr, size, gfp)	shim_alloc(nr, size)
-#define kvcalloc(nr, size, gfp)	shim_alloc(nr, size)
-#define kvzalloc(size, gfp)	shim_alloc(1, size)
+enum {
+	GFP_KERNEL,
+	GFP_KERNEL_ACCOUNT,
+	__GFP_NOWARN = 0,
+};
+
+static inline void *kcalloc(size_t nr, size_t size, int gfp)
+{
+	return shim_alloc(nr, size);
+}
+
+static inline void *kvcalloc(size_t nr, size_t size, int gfp)
+{
+	return shim_alloc(nr, size);
+}
+
+static inline void *kzalloc(size_t size, int gfp)
+{
+	return shim_alloc(1, size);
+}
+
+static inline void *kvmalloc(size_t size, int gfp)
+{
+	return shim_alloc(1, size);
+}
+
 #define kfree(ptr)		free((void *)(ptr))
 #define kvfree(ptr)		free((void *)(ptr))
 

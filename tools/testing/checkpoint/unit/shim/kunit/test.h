@@ -59,8 +59,8 @@ static void __attribute__((constructor)) suite##_register(void)			\
 
 #define kunit_test_suites(suite)	kunit_test_suite(*(suite))
 
-#define MODULE_LICENSE(text)
-#define MODULE_DESCRIPTION(text)
+#define MODULE_LICENSE(text)		_Static_assert(sizeof(text) > 1, text)
+#define MODULE_DESCRIPTION(text)	_Static_assert(sizeof(text) > 1, text)
 
 #define KUNIT_FAIL_(test, fatal, ...)						\
 do {										\
@@ -100,7 +100,8 @@ do {										\
 #define KUNIT_EXPECT_EQ(test, l, r)		KUNIT_CMP_(test, false, l, ==, r)
 #define KUNIT_EXPECT_NE(test, l, r)		KUNIT_CMP_(test, false, l, !=, r)
 #define KUNIT_EXPECT_LE(test, l, r)		KUNIT_CMP_(test, false, l, <=, r)
-#define KUNIT_EXPECT_PTR_EQ(test, l, r)		KUNIT_EXPECT_EQ(test, (uintptr_t)(l), (uintptr_t)(r))
+#define KUNIT_EXPECT_PTR_EQ(test, l, r)		\
+	KUNIT_EXPECT_EQ(test, (uintptr_t)(l), (uintptr_t)(r))
 #define KUNIT_EXPECT_TRUE(test, c)		KUNIT_EXPECT_EQ(test, !!(c), 1)
 #define KUNIT_EXPECT_FALSE(test, c)		KUNIT_EXPECT_EQ(test, !!(c), 0)
 #define KUNIT_EXPECT_NULL(test, p)		KUNIT_EXPECT_PTR_EQ(test, p, NULL)
