@@ -86,19 +86,33 @@ TEST_F(external, declared_is_replaced)
 {
 	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
 	char buf[8] = "";
-	int fds[2], status;
+	int status;
 
 	ASSERT_GT(checkpoint_with(&self->s, &ext, CHECKPOINT_KILL), 0) subject_print(&self->s);
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
-	ASSERT_EQ(pipe(fds), 0);
-	ext.fd = fds[1];
+	close(self->fd);
+	unlink("/tmp/ckpt-external-fifo");
+	ASSERT_EQ(mkfifo("/tmp/ckpt-external-fifo", 0600), 0);
+	ext.fd = self->fd = open("/tmp/ckpt-external-fifo", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(ext.fd, 0);
 	ASSERT_EQ(restart_with(&self->s, &ext), self->s.pid) subject_print(&self->s);
-	close(fds[1]);
 	status = subject_finish(&self->s);
 	EXPECT_EQ(status, 0) subject_print(&self->s);
-	EXPECT_EQ(read(fds[0], buf, sizeof(buf)), 5);
+	EXPECT_EQ(read(self->fd, buf, sizeof(buf)), 5);
 	EXPECT_STREQ(buf, "after");
-	EXPECT_EQ(read(fds[0], buf, 1), 0);
+	self->s.pid = 0;
+}
+
+TEST_F(external, replaced_by_a_file_of_less_access)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
+
+	ASSERT_GT(checkpoint_with(&self->s, &ext, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ext.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	EXPECT_EQ(restart_with(&self->s, &ext), -EACCES);
+	EXPECT_TRUE(log_has(&self->s, "out")) subject_print(&self->s);
+	close(ext.fd);
 	self->s.pid = 0;
 }
 

@@ -2,6 +2,7 @@
 /* Open files, descriptor tables, working and root directories. */
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -216,6 +217,64 @@ SURVIVE(a_thousand_files)
 	}
 }
 
+static bool locked_by_other(const char *name)
+{
+	int fd = open(name, O_RDWR), status;
+	pid_t kid = fork();
+
+	if (!kid) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+		_exit(fcntl(fd, F_SETLK, &lock) == -1);
+	}
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	close(fd);
+	return WEXITSTATUS(status);
+}
+
+SURVIVE(posix_lock)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	int fd = make("locked", O_RDWR, "x");
+
+	CHECK(!fcntl(fd, F_SETLK, &lock));
+	subject_ready();
+	/* closing any descriptor of the file would drop the lock: ask elsewhere */
+	if (!fork())
+		_exit(!locked_by_other("locked"));
+	int status;
+
+	CHECK(wait(&status) > 0);
+	CHECK_EQ(status, 0);
+}
+
+SURVIVE(flock_lock)
+{
+	int fd = make("locked", O_RDWR, "x"), other;
+
+	CHECK(!flock(fd, LOCK_EX));
+	subject_ready();
+	other = open("locked", O_RDWR);
+	CHECK(flock(other, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK);
+	CHECK(!flock(fd, LOCK_UN));
+	CHECK(!flock(other, LOCK_EX | LOCK_NB));
+}
+
+REFUSE(lease, EOPNOTSUPP, "lease")
+{
+	int fd = make("leased", O_RDONLY, "x");
+
+	CHECK(!fcntl(fd, F_SETLEASE, F_RDLCK));
+	subject_ready();
+}
+
+REFUSE(unlinked, EOPNOTSUPP, "unlinked")
+{
+	make("gone", O_RDWR, "x");
+	CHECK(!unlink("gone"));
+	subject_ready();
+}
+
 REFUSE(socket, EOPNOTSUPP, "socket")
 {
 	int fds[2];
@@ -248,15 +307,6 @@ REFUSE(signalfd, EOPNOTSUPP, "signalfd")
 REFUSE(inotify, EOPNOTSUPP, "inotify")
 {
 	CHECK(inotify_init() >= 0);
-	subject_ready();
-}
-
-REFUSE(file_lock, EOPNOTSUPP, "lock")
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
-	int fd = make("locked", O_RDWR, "x");
-
-	CHECK(!fcntl(fd, F_SETLK, &lock));
 	subject_ready();
 }
 

@@ -147,7 +147,7 @@ LEAK(pipe, "pipe")
 	subject_ready();
 }
 
-LEAK(shared_memory, "shmem")
+LEAK(shared_memory, "shared memory")
 {
 	int *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
