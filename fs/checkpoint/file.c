@@ -338,7 +338,7 @@ static int refuse_unknown(struct ckpt_ctx *ctx, struct file *file)
 		return ckpt_file_refuse(ctx, file, "secret memory: not supported");
 	}
 	if (S_ISCHR(inode->i_mode) || S_ISBLK(inode->i_mode))
-		return ckpt_file_refuse(ctx, file, "%s device %pD4 (%u:%u): not supported",
+		return ckpt_file_refuse(ctx, file, "%s device %pD4 (%u:%u): not supported; use --external fd:N",
 					S_ISCHR(inode->i_mode) ? "character" : "block",
 					file, imajor(inode), iminor(inode));
 	return ckpt_file_refuse(ctx, file, "%pD4: file on %s: not supported", file,
