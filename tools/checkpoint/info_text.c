@@ -11,6 +11,8 @@
 #include "ckpt.h"
 #include "info.h"
 
+#define MAX_INDENT	20
+
 /* Names come from an image: they must not control the terminal. */
 static void put_text(const char *text)
 {
@@ -89,16 +91,6 @@ static void print_state(const struct info_task *task)
 	printf("%-16s", state);
 }
 
-static unsigned int depth(const struct info *info, const struct info_task *task)
-{
-	unsigned int n = 0;
-
-	/* a parent has a smaller index: this ends */
-	for (; task->tree.parent < info->nr_tasks; n++)
-		task = &info->tasks[task->tree.parent];
-	return n;
-}
-
 static void print_memory(const struct info *info, const struct info_task *task)
 {
 	const struct info_object *mm = info_get(info, task->mm, CKPT_OBJ_MM);
@@ -109,26 +101,75 @@ static void print_memory(const struct info *info, const struct info_task *task)
 		printf("%10s %10s  ", "-", "-");
 }
 
-static void print_process(const struct info *info, __u32 index)
+static void print_process(const struct info *info, __u32 index, unsigned int depth)
 {
 	const struct info_task *task = &info->tasks[index];
+	int indent = 2 * (depth < MAX_INDENT ? depth : MAX_INDENT);
 
 	printf("%7d %7d %7d %7u  ", task->tree.pid, task->tree.pgid, task->tree.sid,
 	       task->nr_threads);
 	print_state(task);
 	print_memory(info, task);
-	printf("%*s", 2 * (int)depth(info, task), "");
+	printf("%*s", indent, "");
 	put_text(task->tree.comm);
 	putchar('\n');
 }
 
+struct family {
+	__u32 first_child;
+	__u32 next_sibling;
+};
+
+/* Backwards, so that the oldest child is the first in the list. */
+static struct family *find_families(const struct info *info)
+{
+	struct family *families = must(calloc(info->nr_tasks, sizeof(*families)));
+	__u32 parent;
+
+	for (size_t i = 0; i < info->nr_tasks; i++)
+		families[i].first_child = CKPT_TASK_NONE;
+	for (size_t i = info->nr_tasks; i--; ) {
+		parent = info->tasks[i].tree.parent;
+		families[i].next_sibling = CKPT_TASK_NONE;
+		if (parent >= info->nr_tasks)
+			continue;
+		families[i].next_sibling = families[parent].first_child;
+		families[parent].first_child = i;
+	}
+	return families;
+}
+
+/* Without recursion: an image may be deeper than our stack. */
+static void print_family(const struct info *info, const struct family *families)
+{
+	unsigned int depth = 0;
+	__u32 i = 0;
+
+	for (;;) {
+		print_process(info, i, depth);
+		if (families[i].first_child != CKPT_TASK_NONE) {
+			i = families[i].first_child;
+			depth++;
+			continue;
+		}
+		while (depth && families[i].next_sibling == CKPT_TASK_NONE) {
+			i = info->tasks[i].tree.parent;
+			depth--;
+		}
+		if (!depth)
+			return;
+		i = families[i].next_sibling;
+	}
+}
+
 static void print_tree(const struct info *info)
 {
+	struct family *families = find_families(info);
+
 	printf("\n%7s %7s %7s %7s  %-16s%10s %10s  %s\n", "PID", "PGRP", "SESSION", "THREADS",
 	       "STATE", "MAPPED", "STORED", "COMMAND");
-	for (size_t i = 0; i < info->nr_tasks; i++)
-		if (info_is_process(&info->tasks[i]))
-			print_process(info, i);
+	print_family(info, families);
+	free(families);
 }
 
 static void print_pipe(const struct info *info, const struct info_object *file)
