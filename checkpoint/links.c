@@ -9,6 +9,7 @@
  *
  * Lock order: tasklist_lock, ckpt_restart.lock or siglock.
  */
+#include <linux/jiffies.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
@@ -18,6 +19,9 @@
 
 #include "internal.h"
 #include "restart.h"
+
+/* Stopping is a matter of microseconds; that it takes longer is no reason to hang. */
+#define CKPT_STOP_WAIT HZ
 
 enum verdict {
 	VERDICT_OK,
@@ -143,6 +147,8 @@ static void link_tasks(struct ckpt_restart *r)
 	ckpt_for_each_child(r, i, child) {
 		struct task_struct *task = child->task;
 
+		if (!ckpt_child_is_zombie(child))
+			atomic_inc(&r->nr_working);
 		if (ckpt_child_is_thread(child))
 			continue;
 		if (child->parent)
@@ -157,6 +163,34 @@ static void link_tasks(struct ckpt_restart *r)
 	}
 }
 
+static bool about_to_stop(struct task_struct *task)
+{
+	unsigned long flags;
+	bool pending;
+
+	if (!lock_task_sighand(task, &flags))
+		return false;
+	pending = task->jobctl & JOBCTL_STOP_PENDING && !__fatal_signal_pending(task);
+	unlock_task_sighand(task, &flags);
+	return pending;
+}
+
+static void wait_stopped(struct ckpt_restart *r)
+{
+	unsigned long timeout = jiffies + CKPT_STOP_WAIT;
+	struct ckpt_child *child;
+	unsigned long i;
+
+	ckpt_for_each_child(r, i, child) {
+		while (about_to_stop(child->task)) {
+			if (fatal_signal_pending(current) || time_after(jiffies, timeout))
+				return;
+			schedule_timeout_killable(1);
+		}
+	}
+}
+
+/* Nothing fails any more: if the restarter is killed it only waits no longer. */
 static void let_go(struct ckpt_restart *r)
 {
 	struct ckpt_child *child;
@@ -166,6 +200,22 @@ static void let_go(struct ckpt_restart *r)
 		if (!ckpt_child_is_zombie(child))
 			wake_up(&child->wait);
 	}
+	wait_event_state(r->wait, !atomic_read(&r->nr_working), CKPT_WAIT);
+	wait_stopped(r);
+	WRITE_ONCE(r->open, true);
+	wake_up_all(&r->gate);
+}
+
+/* Was stopped in the image, and will be again in the same way. */
+static bool stops_anyway(struct task_struct *leader)
+{
+	struct task_struct *thread;
+
+	for_each_thread(leader, thread) {
+		if (thread->jobctl & JOBCTL_STOP_PENDING)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -180,7 +230,7 @@ static void stop_process(struct task_struct *leader)
 
 	if (!lock_task_sighand(leader, &flags))
 		return;
-	if (!(signal->flags & (SIGNAL_GROUP_EXIT | SIGNAL_STOP_STOPPED))) {
+	if (!(signal->flags & SIGNAL_GROUP_EXIT) && !stops_anyway(leader)) {
 		signal_set_stop_flags(signal, SIGNAL_STOP_STOPPED);
 		signal->group_exit_code = SIGSTOP;
 		signal->group_stop_count = 0;

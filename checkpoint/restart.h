@@ -28,7 +28,7 @@ typedef int (*ckpt_closure_t)(struct ckpt_ctx *ctx, void *arg);
 /**
  * enum ckpt_phase - how far a restart is
  * @CKPT_PHASE_BUILD: tasks are made and wait for closures; all can be undone
- * @CKPT_PHASE_GO: the tree is complete and on its own
+ * @CKPT_PHASE_GO: the tree is complete; tasks do their deferred work
  * @CKPT_PHASE_ABORT: every task that was made exits
  */
 enum ckpt_phase {
@@ -57,6 +57,9 @@ enum ckpt_child_state {
  * @lock: protects @phase, @nr_killed and every child's state, fn, arg, result
  *	and leave. Nests inside tasklist_lock, hence taken with interrupts off.
  * @wait: the restarter waits here for a child
+ * @gate: tasks wait here between their deferred work and user mode
+ * @nr_working: tasks that have not done their deferred work
+ * @open: the gate is open
  * @phase: see enum ckpt_phase
  * @nr_killed: children that somebody else killed while they were being built
  * @ctx: valid while @phase is CKPT_PHASE_BUILD
@@ -75,6 +78,9 @@ struct ckpt_restart {
 	refcount_t users;
 	spinlock_t lock;
 	wait_queue_head_t wait;
+	wait_queue_head_t gate;
+	atomic_t nr_working;
+	bool open;
 	enum ckpt_phase phase;
 	unsigned int nr_killed;
 	struct ckpt_ctx *ctx;

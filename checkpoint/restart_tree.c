@@ -36,6 +36,7 @@ struct ckpt_restart *ckpt_restart_alloc(struct ckpt_ctx *ctx)
 	refcount_set(&r->users, 1);
 	spin_lock_init(&r->lock);
 	init_waitqueue_head(&r->wait);
+	init_waitqueue_head(&r->gate);
 	xa_init(&r->children);
 	xa_init(&r->pids);
 	xa_init(&r->groups);

@@ -8,7 +8,8 @@
  * signal is 0 meanwhile, so that the restarter's program notices nothing of
  * them, even if they die.
  */
-#include <linux/capability.h>
+#include <linux/cleanup.h>
+#include <linux/jiffies.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
@@ -20,6 +21,47 @@
 
 #include "internal.h"
 #include "restart.h"
+
+/* How long a pid is waited for whose holder is on its way out. */
+#define CKPT_DYING_WAIT HZ
+
+static bool is_dying(struct task_struct *task)
+{
+	return READ_ONCE(task->exit_state) || READ_ONCE(task->flags) & PF_EXITING ||
+	       READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT;
+}
+
+/* Do only dying tasks hold @nr, as their pid, process group or session? */
+static bool held_by_dying(struct pid_namespace *ns, pid_t nr)
+{
+	struct task_struct *task;
+	struct pid *pid;
+	int type;
+
+	guard(rcu)();
+	pid = find_pid_ns(nr, ns);
+	if (!pid)
+		return true;
+	for (type = 0; type < PIDTYPE_MAX; type++) {
+		do_each_pid_task(pid, type, task) {
+			if (!is_dying(task))
+				return false;
+		} while_each_pid_task(pid, type, task);
+	}
+	return true;
+}
+
+/*
+ * A tree that was just killed, by checkpoint(2) for example, may still be on
+ * its way out, and its orphans wait for init to reap them.
+ */
+static bool wait_for_pid(struct ckpt_ctx *ctx, pid_t nr, unsigned long timeout)
+{
+	if (!held_by_dying(ctx->pid_ns, nr) || time_after(jiffies, timeout))
+		return false;
+	schedule_timeout_killable(1);
+	return !fatal_signal_pending(current);
+}
 
 static int pid_taken(struct ckpt_ctx *ctx, pid_t nr)
 {
@@ -85,10 +127,13 @@ static int spawn(struct ckpt_ctx *ctx, struct ckpt_child *child)
 		.set_tid	= &child->rec.pid,
 		.set_tid_size	= 1,
 	};
+	unsigned long timeout = jiffies + CKPT_DYING_WAIT;
 	struct task_struct *task;
 
 	refcount_inc(&child->restart->users);
-	task = copy_process(NULL, 0, NUMA_NO_NODE, &args);
+	do {
+		task = copy_process(NULL, 0, NUMA_NO_NODE, &args);
+	} while (task == ERR_PTR(-EEXIST) && wait_for_pid(ctx, child->rec.pid, timeout));
 	if (IS_ERR(task)) {
 		ckpt_restart_put(child->restart);
 		return pid_error(ctx, child->rec.pid, PTR_ERR(task));
@@ -103,6 +148,7 @@ static int spawn(struct ckpt_ctx *ctx, struct ckpt_child *child)
 /* Sessions and process groups whose leader has died and been reaped: a pid, and no task */
 static int reserve_group_pids(struct ckpt_ctx *ctx)
 {
+	unsigned long timeout = jiffies + CKPT_DYING_WAIT;
 	struct ckpt_group *group;
 	struct pid *pid;
 	unsigned long i;
@@ -110,7 +156,9 @@ static int reserve_group_pids(struct ckpt_ctx *ctx)
 	xa_for_each(&ctx->restart->groups, i, group) {
 		if (group->leader)
 			continue;
-		pid = alloc_pid(ctx->pid_ns, &group->nr, 1);
+		do {
+			pid = alloc_pid(ctx->pid_ns, &group->nr, 1);
+		} while (pid == ERR_PTR(-EEXIST) && wait_for_pid(ctx, group->nr, timeout));
 		if (IS_ERR(pid))
 			return pid_error(ctx, group->nr, PTR_ERR(pid));
 		group->pid = pid;

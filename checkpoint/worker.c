@@ -4,12 +4,14 @@
  *
  * It waits for closures that the restarter has it run, so that only one task
  * at a time uses the stream and the context, and no lock is needed for them.
- * When the tree is let go, it does its deferred work and returns to user mode
- * with the registers that a closure has put into its pt_regs. A fatal signal
- * makes it exit, which the restarter notices and takes for a failure.
+ * When the tree is let go, it does its deferred work, waits for the others to
+ * do theirs, and returns to user mode with the registers that a closure has put
+ * into its pt_regs. A fatal signal before that makes it exit, which the
+ * restarter notices and takes for a failure.
  */
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
+#include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -128,6 +130,20 @@ static void __noreturn leave_tree(struct ckpt_child *child)
 	do_exit(code);
 }
 
+/*
+ * Nobody runs code of the program before all tasks are what they are to be:
+ * one might send SIGCONT to a task that is not stopped yet. A task that is to
+ * stop goes ahead, so that the others find it stopped.
+ */
+static void wait_at_gate(struct ckpt_restart *r)
+{
+	if (atomic_dec_and_test(&r->nr_working))
+		wake_up(&r->wait);
+	if (READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING)
+		return;
+	wait_event_state(r->gate, READ_ONCE(r->open), CKPT_WAIT);
+}
+
 /**
  * ckpt_worker - Life of a restored task until it returns to user mode
  * @arg: its struct ckpt_child
@@ -146,6 +162,7 @@ int ckpt_worker(void *arg)
 	if (next == NEXT_EXIT)
 		leave_tree(child);
 	run_deferred(child, true);
+	wait_at_gate(child->restart);
 	ckpt_restart_put(child->restart);
 	return 1;
 }
