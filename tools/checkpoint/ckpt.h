@@ -29,9 +29,9 @@ int cmd_verify(int argc, char **argv);
 /* Prints "ckpt: " and one line on stderr. */
 [[gnu::format(printf, 1, 2)]] void complain(const char *fmt, ...);
 /* Complains about the command line and exits. */
-[[gnu::format(printf, 1, 2)]] _Noreturn void usage_error(const char *fmt, ...);
+[[gnu::format(printf, 1, 2), gnu::noreturn]] void usage_error(const char *fmt, ...);
 /* Prints the help of the command and exits. */
-_Noreturn void usage_help(void);
+[[gnu::noreturn]] void usage_help(void);
 void *must(void *ptr);
 /* Opens an image for reading; "-" is stdin. Complains and returns -1. */
 int open_image(const char *path);

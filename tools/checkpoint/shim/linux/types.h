@@ -23,7 +23,7 @@ typedef uint64_t u64;
 typedef int64_t s64;
 
 #define __init
-#define __printf(format, first)	[[gnu::format(printf, format, first)]]
+#define __printf(...)
 
 #define U32_MAX			UINT32_MAX
 #define min_t(type, a, b)	({ type _a = (a), _b = (b); _a < _b ? _a : _b; })

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
+# shellcheck source-path=SCRIPTDIR
+#
 # Real programs: checkpointed in the middle, killed, restarted, and the result
 # compared with an undisturbed run; see programs/lib.sh.
 #

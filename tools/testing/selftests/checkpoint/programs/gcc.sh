@@ -39,7 +39,8 @@ generate()
 		for (i = 0; i < count; i++) {
 			printf "static unsigned int %s%d(unsigned int x)\n{\n", name, i
 			printf "\tfor (unsigned int i = 0; i < x %% 7; i++)\n"
-			printf "\t\tx = i & 1 ? x * %du + i : x ^ (x >> %d);\n", 2 * i + 3, i % 13 + 1
+			printf "\t\tx = i & 1 ? x * %du + i : x ^ (x >> %d);\n",
+				2 * i + 3, i % 13 + 1
 			printf "\tswitch (x %% 5) {\n"
 			for (j = 0; j < 5; j++)
 				printf "\tcase %d: return x + %d;\n", j, i * j
@@ -55,5 +56,6 @@ generate()
 # one file is done, and the compiler is at work on the next
 middle()
 {
-	[ -s "$dir/main.o" ] && pgrep -s "$pid" -x cc1 >/dev/null && pgrep -s "$pid" -x as >/dev/null
+	[ -s "$dir/main.o" ] && pgrep -s "$pid" -x cc1 >/dev/null &&
+		pgrep -s "$pid" -x as >/dev/null
 }

@@ -29,10 +29,12 @@ leak_start()
 # The line on stderr in $message.
 leak_is_refused()
 {
-	message=$($ckpt checkpoint --container --kill -o "$dir/image" --log "$dir/log" "$pid" 2>&1) &&
-		{ fail "the checkpoint was not refused"; return; }
-	[[ $message = *leak*"pid $reader (cat)"* ]] ||
-		{ fail "the message does not name the holder, pid $reader (cat): $message"; return; }
+	if message=$($ckpt checkpoint --container --kill -o "$dir/image" --log "$dir/log" \
+			"$pid" 2>&1); then
+		fail "the checkpoint was not refused"
+	elif [[ $message != *leak*"pid $reader (cat)"* ]]; then
+		fail "the message does not name the holder, pid $reader (cat): $message"
+	fi
 }
 
 leak_wrote_nothing()

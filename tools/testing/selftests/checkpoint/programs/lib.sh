@@ -104,8 +104,11 @@ program_reference()
 	wait "$pid"
 	status=$?
 	took=$(since "$start")
-	[ $status = 0 ] || { fail "undisturbed run: exit status $status: $(tail -n 1 "$dir/err")"; return; }
-	(cd "$dir" && finish) || fail "undisturbed run: no result"
+	if [ $status != 0 ]; then
+		fail "undisturbed run: exit status $status: $(tail -n 1 "$dir/err")"
+	elif ! (cd "$dir" && finish); then
+		fail "undisturbed run: no result"
+	fi
 }
 
 size()
