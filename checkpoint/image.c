@@ -63,7 +63,8 @@ int ckpt_record_copy(const struct ckpt_rec *rec, void *buf, size_t len)
 
 static bool ckpt_run_has_data(const struct ckpt_page_run *run)
 {
-	return run->flags == CKPT_RUN_DATA || run->flags == CKPT_RUN_SHARED;
+	return run->flags == CKPT_RUN_DATA || run->flags == CKPT_RUN_SHARED ||
+	       run->flags == CKPT_RUN_HUGE;
 }
 
 static bool ckpt_run_valid(const struct ckpt_page_run *run)

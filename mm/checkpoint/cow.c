@@ -473,16 +473,16 @@ static int share_run(struct mm_struct *mm, struct mm_struct *src,
 /**
  * ckpt_cow_share() - share pages of an mm that was restored before
  * @ctx: the restart
- * @obj: address space of current
+ * @mm: address space of current
  * @run: CKPT_RUN_COW, from the image
  *
  * Context: Process context of the owner, no locks. The tasks of the source
  * wait in the kernel.
  * Return: 0, -EINVAL, -EEXIST, -EINTR or -ENOMEM.
  */
-int ckpt_cow_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *run)
+int ckpt_cow_share(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_page_run *run)
 {
-	struct mm_struct *mm = obj, *src = source_mm(ctx, mm, run->src_objref);
+	struct mm_struct *src = source_mm(ctx, mm, run->src_objref);
 	u32 i = 0;
 	int ret;
 

@@ -32,7 +32,7 @@ static int fill_get_run(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_
 	if (run->nr > CKPT_BATCH_PAGES - fill->nr)
 		return ckpt_err(ctx, -EINVAL, "image: too many pages in one record");
 	for (i = 0; i < run->nr; i++) {
-		page = ops->get(ctx, obj, run->index + i);
+		page = ops->get(ctx, obj, run->index + i, run->flags);
 		if (IS_ERR(page))
 			return PTR_ERR(page);
 		fill->index[fill->nr] = run->index + i;
@@ -152,19 +152,18 @@ int ckpt_fill_all(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_ops *o
 }
 
 /**
- * ckpt_alloc_pmd() - the page middle directory entry of an address
+ * ckpt_find_pmd() - the page middle directory entry of an address
  * @mm: address space
  * @addr: user address
  *
  * Context: Process context, mmap_lock held.
- * Return: The entry, with a page table below it or a huge page, or NULL without memory.
+ * Return: The entry, or NULL without memory.
  */
-pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr)
+pmd_t *ckpt_find_pmd(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
 	pud_t *pud;
-	pmd_t *pmd;
 
 	p4d = p4d_alloc(mm, pgd, addr);
 	if (!p4d)
@@ -172,10 +171,22 @@ pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr)
 	pud = pud_alloc(mm, p4d, addr);
 	if (!pud)
 		return NULL;
-	pmd = pmd_alloc(mm, pud, addr);
-	if (!pmd || pte_alloc(mm, pmd))
-		return NULL;
-	return pmd;
+	return pmd_alloc(mm, pud, addr);
+}
+
+/**
+ * ckpt_alloc_pmd() - likewise, with a page table or a huge page below it
+ * @mm: address space
+ * @addr: user address
+ *
+ * Context: Process context, mmap_lock held.
+ * Return: The entry, or NULL without memory.
+ */
+pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pmd_t *pmd = ckpt_find_pmd(mm, addr);
+
+	return pmd && !pte_alloc(mm, pmd) ? pmd : NULL;
 }
 
 /**
@@ -190,15 +201,26 @@ bool ckpt_vma_holds_pages(struct vm_area_struct *vma)
 	       !(vma->vm_flags & (VM_SPECIAL | VM_HUGETLB));
 }
 
-static struct page *mm_get_page(struct ckpt_ctx *ctx, void *obj, u64 index)
+struct mm_fill {
+	struct mm_struct *mm;
+	struct ckpt_huge huge;
+};
+
+static struct page *mm_get_page(struct ckpt_ctx *ctx, void *obj, u64 index, u32 flags)
 {
+	struct page *page = NULL;
+	struct mm_fill *mf = obj;
 	struct folio *folio;
 
 	if (index >= TASK_SIZE >> PAGE_SHIFT)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: page %llx is out of range",
 					index));
+	if (flags == CKPT_RUN_HUGE)
+		page = ckpt_huge_page(&mf->huge, mf->mm, index << PAGE_SHIFT);
+	if (page)
+		return page;
 	folio = folio_alloc(GFP_HIGHUSER_MOVABLE, 0);
-	if (folio && mem_cgroup_charge(folio, obj, GFP_KERNEL)) {
+	if (folio && mem_cgroup_charge(folio, mf->mm, GFP_KERNEL)) {
 		folio_put(folio);
 		folio = NULL;
 	}
@@ -259,7 +281,8 @@ static int map_pages(struct vm_area_struct *vma, struct ckpt_fill *fill, unsigne
 		i++;
 		pte++;
 		addr += PAGE_SIZE;
-	} while (i < fill->nr && addr < end && fill->index[i] == addr >> PAGE_SHIFT);
+	} while (i < fill->nr && addr < end && fill->index[i] == addr >> PAGE_SHIFT &&
+		 !folio_test_large(page_folio(fill->pages[i])));
 	add_mm_counter(vma->vm_mm, MM_ANONPAGES, n);
 	pte_unmap_unlock(start, ptl);
 	return n ? n : -EEXIST;
@@ -302,6 +325,11 @@ static int mm_install_locked(struct mm_struct *mm, struct ckpt_fill *fill, unsig
 	int n;
 
 	while (*i < fill->nr) {
+		if (folio_test_large(page_folio(fill->pages[*i]))) {
+			/* part of a huge page, which is mapped */
+			++*i;
+			continue;
+		}
 		vma = vma_lookup(mm, fill->index[*i] << PAGE_SHIFT);
 		if (!vma || !ckpt_vma_holds_pages(vma))
 			return -EINVAL;
@@ -317,13 +345,13 @@ static int mm_install_locked(struct mm_struct *mm, struct ckpt_fill *fill, unsig
 
 static int mm_install(struct ckpt_ctx *ctx, void *obj, struct ckpt_fill *fill)
 {
-	struct mm_struct *mm = obj;
+	struct mm_fill *mf = obj;
 	unsigned int i = 0;
 	int ret;
 
-	mmap_read_lock(mm);
-	ret = mm_install_locked(mm, fill, &i);
-	mmap_read_unlock(mm);
+	mmap_read_lock(mf->mm);
+	ret = mm_install_locked(mf->mm, fill, &i);
+	mmap_read_unlock(mf->mm);
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: page at %llx: %s", ckpt_whom(ctx),
 				fill->index[i] << PAGE_SHIFT,
@@ -332,10 +360,17 @@ static int mm_install(struct ckpt_ctx *ctx, void *obj, struct ckpt_fill *fill)
 	return 0;
 }
 
+static int mm_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *run)
+{
+	struct mm_fill *mf = obj;
+
+	return ckpt_cow_share(ctx, mf->mm, run);
+}
+
 static const struct ckpt_fill_ops mm_fill_ops = {
 	.get = mm_get_page,
 	.install = mm_install,
-	.share = ckpt_cow_share,
+	.share = mm_share,
 };
 
 /**
@@ -348,5 +383,9 @@ static const struct ckpt_fill_ops mm_fill_ops = {
  */
 int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	return ckpt_fill_all(ctx, mm, &mm_fill_ops);
+	struct mm_fill mf = { .mm = mm, .huge.addr = -1 };
+	int ret = ckpt_fill_all(ctx, &mf, &mm_fill_ops);
+
+	ckpt_huge_put(&mf.huge);
+	return ret;
 }

@@ -333,7 +333,10 @@ static void set_layout(struct mm_struct *mm, const struct ckpt_rec_mm *rec)
 	mm->mmap_compat_legacy_base = rec->mmap_compat_legacy_base;
 	assign_bit(MMF_TOPDOWN, &mm->flags, rec->flags & CKPT_MM_TOPDOWN);
 	clear_bit(MMF_VM_MERGE_ANY, &mm->flags);
-	/* khugepaged must not fill holes that are about to be filled from the image. */
+	/*
+	 * khugepaged must not come to know this mm: it would fill holes that are
+	 * about to be filled from the image.
+	 */
 	set_bit(MMF_DISABLE_THP, &mm->flags);
 	mm->def_flags = 0;
 }
@@ -417,12 +420,11 @@ static void set_dumpable_late(void *data)
 	set_dumpable(current->mm, *(int *)data);
 }
 
-static void enable_thp(struct mm_struct *mm)
+static void tell_khugepaged(struct mm_struct *mm)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
 
-	clear_bit(MMF_DISABLE_THP, &mm->flags);
 	mmap_write_lock(mm);
 	for_each_vma(vmi, vma)
 		khugepaged_enter_vma(vma, vma->vm_flags);
@@ -440,8 +442,7 @@ static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckp
 	for (i = 0; i < ARRAY_SIZE(def_flag_table); i++)
 		if (rec->flags & def_flag_table[i].image)
 			mm->def_flags |= def_flag_table[i].vm;
-	if (!(rec->flags & CKPT_MM_THP_DISABLE))
-		enable_thp(mm);
+	tell_khugepaged(mm);
 	if (rec->flags & CKPT_MM_MERGE_ANY) {
 		mmap_write_lock(mm);
 		ret = ksm_enable_merge_any(mm);
@@ -476,8 +477,11 @@ static int restore_into(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		ret = ckpt_arch_mm_restore(ctx, mm);
 	if (!ret)
 		ret = ckpt_mm_read_vmas(ctx, mm);
-	if (!ret)
-		ret = ckpt_mm_read_pages(ctx, mm);
+	if (ret)
+		return ret;
+	if (!(rec->flags & CKPT_MM_THP_DISABLE))
+		clear_bit(MMF_DISABLE_THP, &mm->flags);
+	ret = ckpt_mm_read_pages(ctx, mm);
 	if (ret)
 		return ret;
 	set_fields(mm, rec);

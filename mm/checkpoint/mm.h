@@ -60,13 +60,13 @@ struct ckpt_fill {
 
 /**
  * struct ckpt_fill_ops - where pages that are read go
- * @get: Required. A page to read page @index of @obj into, with a reference.
- *	Returns an ERR_PTR after ckpt_err().
+ * @get: Required. A page to read page @index of @obj into, with a reference;
+ *	@flags are those of its run. Returns an ERR_PTR after ckpt_err().
  * @install: Required. Makes the pages part of @obj. Errors after ckpt_err().
  * @share: Optional. The same for a CKPT_RUN_COW run. Errors after ckpt_err().
  */
 struct ckpt_fill_ops {
-	struct page *(*get)(struct ckpt_ctx *ctx, void *obj, u64 index);
+	struct page *(*get)(struct ckpt_ctx *ctx, void *obj, u64 index, u32 flags);
 	int (*install)(struct ckpt_ctx *ctx, void *obj, struct ckpt_fill *fill);
 	int (*share)(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *run);
 };
@@ -79,12 +79,38 @@ int ckpt_mm_check_pinned(struct ckpt_ctx *ctx, struct mm_struct *mm);
 
 /* fill.c */
 int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
+pmd_t *ckpt_find_pmd(struct mm_struct *mm, unsigned long addr);
 pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *folio);
 bool ckpt_vma_holds_pages(struct vm_area_struct *vma);
 
 /* mm.c */
 bool ckpt_mm_unstable(struct ckpt_ctx *ctx, struct mm_struct *mm);
+
+/**
+ * struct ckpt_huge - where CKPT_RUN_HUGE pages are being read to
+ * @addr: address of a huge page
+ * @folio: the huge page there, with a reference; NULL if it could not be had
+ */
+struct ckpt_huge {
+	unsigned long addr;
+	struct folio *folio;
+};
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+struct page *ckpt_huge_page(struct ckpt_huge *huge, struct mm_struct *mm, unsigned long addr);
+void ckpt_huge_put(struct ckpt_huge *huge);
+#else
+static inline struct page *ckpt_huge_page(struct ckpt_huge *huge, struct mm_struct *mm,
+					  unsigned long addr)
+{
+	return NULL;
+}
+
+static inline void ckpt_huge_put(struct ckpt_huge *huge)
+{
+}
+#endif
 
 /* vma.c */
 int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma);
@@ -100,7 +126,7 @@ int ckpt_cow_page(struct ckpt_cow *cow, unsigned long pfn, u64 index, u32 *src_o
 		  u64 *src_index);
 int ckpt_cow_reserve(struct ckpt_cow *cow, unsigned long pfn);
 int ckpt_cow_link(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec);
-int ckpt_cow_share(struct ckpt_ctx *ctx, void *mm, const struct ckpt_page_run *run);
+int ckpt_cow_share(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_page_run *run);
 
 /* shmem.c */
 bool ckpt_file_is_shmem(struct file *file);

@@ -90,7 +90,7 @@ static bool batch_run(struct ckpt_batch *batch, u64 index, u32 flags, u32 src_ob
  * @batch: the batch
  * @index: where it belongs
  * @page: the page; its folio is referenced until the batch is flushed
- * @flags: CKPT_RUN_DATA or CKPT_RUN_SHARED
+ * @flags: CKPT_RUN_DATA, CKPT_RUN_SHARED or CKPT_RUN_HUGE
  *
  * Context: Any.
  * Return: false if the batch is full.
@@ -214,7 +214,7 @@ static bool page_may_be_shared(struct folio *folio)
 }
 
 static int walk_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned long addr,
-		     struct page *page, bool exclusive)
+		     struct page *page, bool exclusive, bool huge)
 {
 	struct folio *folio = page_folio(page);
 	u64 index = addr >> PAGE_SHIFT;
@@ -228,7 +228,8 @@ static int walk_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned 
 		return 0;
 	if (!exclusive && page_may_be_shared(folio))
 		return walk_cow_page(pw, index, page);
-	return ckpt_batch_page(pw->batch, index, page, CKPT_RUN_DATA) ? 0 : WALK_FULL;
+	return ckpt_batch_page(pw->batch, index, page, huge ? CKPT_RUN_HUGE : CKPT_RUN_DATA) ?
+	       0 : WALK_FULL;
 }
 
 static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
@@ -248,7 +249,7 @@ static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
 	exclusive = PageAnonExclusive(page);
 	page += (addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT;
 	for (; addr < end; addr += PAGE_SIZE, page++) {
-		ret = walk_page(pw, vma, addr, page, exclusive);
+		ret = walk_page(pw, vma, addr, page, exclusive, true);
 		if (ret)
 			break;
 	}
@@ -281,7 +282,7 @@ static int walk_pte(struct page_walk *pw, struct vm_area_struct *vma, unsigned l
 	page = vm_normal_page(vma, addr, pte);
 	if (!page || !PageAnon(page))
 		return 0;
-	return walk_page(pw, vma, addr, page, PageAnonExclusive(page));
+	return walk_page(pw, vma, addr, page, PageAnonExclusive(page), false);
 }
 
 static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm_walk *walk)

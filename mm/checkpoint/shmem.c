@@ -246,7 +246,7 @@ static int shmem_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 	return ret ? ret : ckpt_write(ctx, CKPT_REC_PAGES_END, NULL, 0);
 }
 
-static struct page *shmem_fill_get(struct ckpt_ctx *ctx, void *obj, u64 index)
+static struct page *shmem_fill_get(struct ckpt_ctx *ctx, void *obj, u64 index, u32 flags)
 {
 	struct inode *inode = obj;
 	struct folio *folio;

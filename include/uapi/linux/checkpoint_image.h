@@ -288,6 +288,7 @@ struct ckpt_rec_trailer {
 #define CKPT_RUN_DATA		0	/* contents are in the following DATA block */
 #define CKPT_RUN_COW		1	/* same pages as in another mm: shared copy-on-write */
 #define CKPT_RUN_SHARED		2	/* like CKPT_RUN_DATA; mms that follow may share them */
+#define CKPT_RUN_HUGE		3	/* like CKPT_RUN_DATA; part of a huge page */
 
 /**
  * struct ckpt_page_run - consecutive pages
@@ -312,7 +313,7 @@ struct ckpt_page_run {
  * @objref: mm or shmem object that the pages belong to
  * @nr_runs: number of struct ckpt_page_run that follow in this record
  * @data_len: bytes in the DATA block that follows, 0 if none does: the sum of
- *	the CKPT_RUN_DATA and CKPT_RUN_SHARED runs, in order
+ *	all runs but CKPT_RUN_COW, in order
  */
 struct ckpt_rec_pages {
 	__u32 objref;
@@ -590,9 +591,7 @@ struct ckpt_rec_task_restart {
  * @entry_number: index in the GDT
  * @base_addr: base
  * @limit: limit
- * @flags: bits of struct user_desc in their order, from bit 0: seg_32bit,
- *	contents (2 bits), read_exec_only, limit_in_pages, seg_not_present,
- *	useable
+ * @flags: the seven bits that follow them in struct user_desc
  */
 struct ckpt_tls_desc {
 	__u32 entry_number;
