@@ -95,6 +95,12 @@ static enum next wait_for_call(struct ckpt_child *child)
 	return next;
 }
 
+/* The waker is about to wait itself: another CPU would only have to be woken up. */
+static void hand_over(wait_queue_head_t *wait)
+{
+	__wake_up_on_current_cpu(wait, TASK_NORMAL, NULL);
+}
+
 static void run_closure(struct ckpt_child *child)
 {
 	struct ckpt_restart *r = child->restart;
@@ -104,7 +110,7 @@ static void run_closure(struct ckpt_child *child)
 	child->result = result;
 	child->state = CKPT_CHILD_IDLE;
 	spin_unlock_irq(&r->lock);
-	wake_up(&r->wait);
+	hand_over(&r->wait);
 }
 
 static void run_deferred(struct ckpt_child *child, bool call)
@@ -217,7 +223,7 @@ int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg)
 	}
 	spin_unlock_irq(&r->lock);
 	if (!err) {
-		wake_up(&child->wait);
+		hand_over(&child->wait);
 		err = wait_event_state(r->wait, answered(child), CKPT_WAIT);
 		if (err) {
 			ckpt_kill_child(child);
