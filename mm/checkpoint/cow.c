@@ -244,7 +244,7 @@ static struct mm_struct *source_mm(struct ckpt_ctx *ctx, struct mm_struct *mm, u
 	struct mm_struct *src = ckpt_obj_fetch(ctx, objref, &ckpt_mm_obj_ops);
 
 	if (IS_ERR(src) || src == mm)
-		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: object %u shares no pages: no earlier mm",
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: object %u is no earlier mm",
 					objref));
 	return src;
 }
@@ -288,8 +288,10 @@ int ckpt_cow_link(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_
 		return ret;
 	vma = vma_lookup(mm, rec->start);
 	src_vma = source_vma(src, rec->cow_index);
-	if (src_vma && vma && !vma->anon_vma && ckpt_vma_holds_pages(vma))
+	if (src_vma && vma && !vma->anon_vma && ckpt_vma_holds_pages(vma)) {
+		vma_start_write(vma);
 		ret = anon_vma_fork(vma, src_vma);
+	}
 	unlock_both(src, mm);
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: mapping %llx-%llx: no memory", ckpt_whom(ctx),

@@ -86,7 +86,7 @@ static int fill_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_op
 		if (runs[i].flags != CKPT_RUN_COW)
 			continue;
 		if (!ops->share)
-			return ckpt_err(ctx, -EINVAL, "image: pages shared with an object that is no mm");
+			return ckpt_err(ctx, -EINVAL, "image: copy-on-write outside of an mm");
 		ret = ops->share(ctx, obj, &runs[i]);
 		if (ret)
 			return ret;

@@ -90,7 +90,7 @@ static int mm_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *h
 {
 	struct mm_search search = { .mm = ptr, .holder = holder };
 
-	return ckpt_for_each_outsider(ctx, mm_is_holder, &search) ? 0 : -ENOENT;
+	return ckpt_visit_outsiders(ctx, mm_is_holder, &search) ? 0 : -ENOENT;
 }
 
 /* Do all users but the checkpoint itself belong to the process of the owner? */

@@ -135,7 +135,7 @@ static int shmem_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder
 {
 	struct shmem_search search = { .inode = d_inode((struct dentry *)ptr), .holder = holder };
 
-	return ckpt_for_each_outsider(ctx, shmem_is_holder, &search) ? 0 : -ENOENT;
+	return ckpt_visit_outsiders(ctx, shmem_is_holder, &search) ? 0 : -ENOENT;
 }
 
 /* The first page from @index on that is in memory or swapped; 0 if there is none. */

@@ -239,6 +239,20 @@ static bool range_valid(const struct ckpt_rec_vma *rec, u64 prev_end)
 	       rec->pgoff + (len >> PAGE_SHIFT) >= rec->pgoff;
 }
 
+static bool all(u64 flags, u64 wanted)
+{
+	return (flags & wanted) == wanted;
+}
+
+/* What is not both true, whatever madvise() is given. */
+static bool advice_valid(u64 flags)
+{
+	return !all(flags, CKPT_VMA_SEQ_READ | CKPT_VMA_RAND_READ) &&
+	       !all(flags, CKPT_VMA_HUGEPAGE | CKPT_VMA_NOHUGEPAGE) &&
+	       !all(flags, CKPT_VMA_MERGEABLE | CKPT_VMA_SHARED) &&
+	       !all(flags, CKPT_VMA_MERGEABLE | CKPT_VMA_DROPPABLE);
+}
+
 /* Combinations that mmap(), mprotect() and madvise() cannot make do not exist. */
 static bool flags_valid(const struct ckpt_rec_vma *rec)
 {
@@ -246,7 +260,7 @@ static bool flags_valid(const struct ckpt_rec_vma *rec)
 	u64 flags = rec->flags;
 	bool shared = flags & CKPT_VMA_SHARED, anon = !rec->file_objref;
 
-	if (flags & ~CKPT_VMA_FLAGS_ALL)
+	if (flags & ~CKPT_VMA_FLAGS_ALL || !advice_valid(flags))
 		return false;
 	if (((flags & CKPT_VMA_READ) && !(flags & CKPT_VMA_MAYREAD)) ||
 	    ((flags & CKPT_VMA_WRITE) && !(flags & CKPT_VMA_MAYWRITE)) ||
@@ -258,7 +272,7 @@ static bool flags_valid(const struct ckpt_rec_vma *rec)
 	if (!anon && (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_DROPPABLE | CKPT_VMA_WIPEONFORK)))
 		return false;
 	if ((flags & CKPT_VMA_DROPPABLE) &&
-	    (!VM_DROPPABLE || (flags & droppable) != droppable ||
+	    (!VM_DROPPABLE || !all(flags, droppable) ||
 	     (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_LOCKED))))
 		return false;
 	return !(flags & CKPT_VMA_LOCKONFAULT) || (flags & CKPT_VMA_LOCKED);

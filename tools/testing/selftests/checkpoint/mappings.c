@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Special kinds of memory: what comes back as it was, and what is refused by name. */
+#include <linux/aio_abi.h>
+#include <linux/memfd.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+
+#include "ckpt_test.h"
+
+#define PAGE	4096UL
+#define HUGE	(2UL << 20)
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+#ifndef __NR_mseal
+#define __NR_mseal	462
+#endif
+
+static unsigned char *map(size_t len, int prot, int flags, int fd)
+{
+	void *p = mmap(NULL, len, prot, flags, fd, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static void fill(unsigned char *p, size_t len, unsigned int seed)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += 64)
+		p[i] = i >> 6 ^ i >> 12 ^ seed;
+}
+
+static void verify(const unsigned char *p, size_t len, unsigned int seed)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += 64)
+		CHECK_EQ(p[i], (unsigned char)(i >> 6 ^ i >> 12 ^ seed));
+}
+
+/* A number from the smaps of the mapping that contains @addr, in kB. */
+static unsigned long smaps(const void *addr, const char *key)
+{
+	unsigned long start, end, kb = ~0UL;
+	bool inside = false;
+	char line[512];
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
+		else if (inside && !strncmp(line, key, strlen(key)))
+			sscanf(line + strlen(key), ": %lu", &kb);
+	}
+	fclose(f);
+	return kb;
+}
+
+static unsigned char *huge_area(size_t len)
+{
+	unsigned long p = (unsigned long)map(len + HUGE, RW, ANON, -1);
+
+	p = (p + HUGE - 1) & ~(HUGE - 1);
+	CHECK(!madvise((void *)p, len, MADV_HUGEPAGE));
+	return (void *)p;
+}
+
+SURVIVE(huge_pages_stay_huge)
+{
+	unsigned char *p = huge_area(4 * HUGE);
+	unsigned long kb;
+
+	fill(p, 3 * HUGE, 1);
+	p[3 * HUGE + 5] = 77;
+	kb = smaps(p, "AnonHugePages");
+	subject_ready();
+	CHECK_EQ(smaps(p, "AnonHugePages"), kb);
+	verify(p, 3 * HUGE, 1);
+	CHECK_EQ(p[3 * HUGE + 5], 77);
+	CHECK_EQ(p[3 * HUGE + 6], 0);
+	CHECK_EQ(p[4 * HUGE - 1], 0);
+	memset(p, 2, 4 * HUGE);
+}
+
+SURVIVE(huge_page_in_pieces)
+{
+	unsigned char *p = huge_area(2 * HUGE);
+
+	fill(p, 2 * HUGE, 3);
+	CHECK(!mprotect(p + HUGE / 2, 4 * PAGE, PROT_READ));
+	CHECK(!munmap(p + HUGE + HUGE / 2, PAGE));
+	subject_ready();
+	verify(p, HUGE + HUGE / 2, 3);
+	p += HUGE + HUGE / 2 + PAGE;
+	CHECK_EQ(p[0], (unsigned char)((HUGE + HUGE / 2 + PAGE) >> 6 ^
+				       (HUGE + HUGE / 2 + PAGE) >> 12 ^ 3));
+}
+
+SURVIVE(huge_pages_shared_with_a_child)
+{
+	unsigned char *p = huge_area(2 * HUGE);
+	volatile int *shared = (void *)map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+	int status;
+	pid_t kid;
+
+	fill(p, 2 * HUGE, 4);
+	kid = fork();
+	if (!kid) {
+		p[0] = 200;
+		shared[0] = 1;
+		while (shared[1] != 1)
+			subject_sleep_ms(1);
+		CHECK_EQ(p[0], 200);
+		p[0] = 4;
+		verify(p, 2 * HUGE, 4);
+		_exit(0);
+	}
+	while (shared[0] != 1)
+		subject_sleep_ms(1);
+	subject_ready();
+	verify(p, 2 * HUGE, 4);
+	memset(p, 0, 2 * HUGE);
+	shared[1] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+SURVIVE(locked_memory)
+{
+	unsigned char *p = map(16 * PAGE, RW, ANON, -1);
+	unsigned char *q = map(16 * PAGE, RW, ANON, -1);
+	unsigned char vec[16];
+	int i;
+
+	fill(p, 4 * PAGE, 5);
+	CHECK(!mlock(p, 16 * PAGE));
+	CHECK(!syscall(SYS_mlock2, q, 16 * PAGE, MLOCK_ONFAULT));
+	q[0] = 1;
+	subject_ready();
+	verify(p, 4 * PAGE, 5);
+	CHECK_EQ(smaps(p, "Locked"), 64);
+	CHECK(!mincore(p, 16 * PAGE, vec));
+	for (i = 0; i < 16; i++)
+		CHECK_EQ(vec[i] & 1, 1);
+	CHECK(!mincore(q, 16 * PAGE, vec));
+	CHECK_EQ(vec[0] & 1, 1);
+	CHECK_EQ(vec[1] & 1, 0);
+	CHECK(!munlock(p, 16 * PAGE));
+	CHECK(!munlock(q, 16 * PAGE));
+}
+
+SURVIVE(future_mappings_are_locked)
+{
+	unsigned char *p, vec[1];
+
+	CHECK(!mlockall(MCL_FUTURE));
+	subject_ready();
+	p = map(PAGE, RW, ANON, -1);
+	CHECK(!mincore(p, PAGE, vec));
+	CHECK_EQ(vec[0] & 1, 1);
+	CHECK_EQ(smaps(p, "Locked"), 4);
+	CHECK(!munlockall());
+}
+
+SURVIVE(pages_that_were_swapped_or_reclaimed)
+{
+	unsigned char *p = map(64 * PAGE, RW, ANON, -1);
+
+	fill(p, 64 * PAGE, 6);
+	madvise(p, 64 * PAGE, MADV_PAGEOUT);
+	subject_ready();
+	verify(p, 64 * PAGE, 6);
+}
+
+SURVIVE(merged_pages)
+{
+	unsigned char *p = map(256 * PAGE, RW, ANON, -1);
+	int i;
+
+	CHECK(!madvise(p, 256 * PAGE, MADV_MERGEABLE));
+	for (i = 0; i < 256; i++)
+		memset(p + i * PAGE, 0x55, PAGE);
+	subject_ready();
+	for (i = 0; i < 256; i++)
+		CHECK_EQ(p[i * PAGE + i], 0x55);
+	p[0] = 1;
+	CHECK_EQ(p[PAGE], 0x55);
+	CHECK(!madvise(p, 256 * PAGE, MADV_UNMERGEABLE));
+}
+
+SURVIVE(holes_stay_holes)
+{
+	unsigned char *p = map(64 * PAGE, RW, ANON, -1);
+	unsigned char vec[64];
+	int i;
+
+	/* read, and written with zeros: neither is worth a page */
+	for (i = 0; i < 16; i++)
+		CHECK_EQ(p[i * PAGE], 0);
+	memset(p + 16 * PAGE, 0, 16 * PAGE);
+	p[40 * PAGE + 4095] = 1;
+	subject_ready();
+	for (i = 0; i < 64; i++)
+		CHECK_EQ(p[i * PAGE + 4095], i == 40);
+	CHECK(!mincore(p, 64 * PAGE, vec));
+	p[0] = 1;
+}
+
+SURVIVE(wipe_on_fork_and_dont_fork)
+{
+	unsigned char *wipe = map(PAGE, RW, ANON, -1), *dont = map(PAGE, RW, ANON, -1);
+	int status;
+	pid_t kid;
+
+	wipe[0] = 1;
+	dont[0] = 2;
+	CHECK(!madvise(wipe, PAGE, MADV_WIPEONFORK));
+	CHECK(!madvise(dont, PAGE, MADV_DONTFORK));
+	subject_ready();
+	CHECK_EQ(wipe[0], 1);
+	CHECK_EQ(dont[0], 2);
+	kid = fork();
+	if (!kid) {
+		unsigned char vec;
+
+		CHECK_EQ(wipe[0], 0);
+		CHECK(mincore(dont, PAGE, &vec) && errno == ENOMEM);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+SURVIVE(shared_memory_without_owner_mapping)
+{
+	unsigned char *p = map(8 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+
+	/* not mapped any more, but part of the same object */
+	fill(p, 8 * PAGE, 7);
+	CHECK(!munmap(p + 2 * PAGE, 4 * PAGE));
+	subject_ready();
+	verify(p, 2 * PAGE, 7);
+	CHECK(mremap(p, 2 * PAGE, 8 * PAGE, MREMAP_MAYMOVE) != MAP_FAILED);
+}
+
+SURVIVE(shared_memory_sees_all_its_mappings)
+{
+	unsigned char *p = map(8 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1), *q;
+
+	fill(p, 8 * PAGE, 8);
+	q = mremap(p, 0, 8 * PAGE, MREMAP_MAYMOVE);
+	CHECK(q != MAP_FAILED && q != p);
+	CHECK(!mprotect(q, 8 * PAGE, PROT_READ));
+	subject_ready();
+	verify(q, 8 * PAGE, 8);
+	p[3] = 99;
+	CHECK_EQ(q[3], 99);
+}
+
+SURVIVE(memfd)
+{
+	int fd = syscall(SYS_memfd_create, "subject", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char link[64] = "", c = 0;
+	unsigned char *p;
+	struct stat st;
+
+	CHECK(fd >= 0 && !ftruncate(fd, 1 << 20));
+	CHECK_EQ(pwrite(fd, "hello", 5, 700000), 5);
+	CHECK(!fchmod(fd, 0640));
+	p = map(8 * PAGE, RW, MAP_SHARED, fd);
+	fill(p, 4 * PAGE, 9);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+	CHECK_EQ(lseek(fd, 42, SEEK_SET), 42);
+	subject_ready();
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 42);
+	verify(p, 4 * PAGE, 9);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW);
+	CHECK_EQ(pread(fd, &c, 1, 700004), 1);
+	CHECK_EQ(c, 'o');
+	p[1] = 33;
+	CHECK_EQ(pread(fd, &c, 1, 1), 1);
+	CHECK_EQ(c, 33);
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_size, 1 << 20);
+	CHECK_EQ(st.st_mode & 0777, 0640);
+	CHECK(st.st_blocks < 64 * 8);
+	CHECK(ftruncate(fd, 1) && errno == EPERM);
+	CHECK(readlink("/proc/self/fd/3", link, sizeof(link) - 1) > 0);
+	CHECK(!strcmp(link, "/memfd:subject (deleted)"));
+	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+
+SURVIVE(sealed_memfd_is_sealed_again)
+{
+	int fd = syscall(SYS_memfd_create, "sealed", MFD_ALLOW_SEALING);
+	unsigned char *p;
+
+	CHECK_EQ(write(fd, "constant", 8), 8);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL));
+	p = map(PAGE, PROT_READ, MAP_SHARED, fd);
+	subject_ready();
+	CHECK(!memcmp(p, "constant", 8));
+	CHECK(write(fd, "x", 1) == -1 && errno == EPERM);
+	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_WRITE | F_SEAL_SEAL);
+	CHECK(mprotect(p, PAGE, RW) == -1 && errno == EACCES);
+}
+
+SURVIVE(memfd_passed_by_inheritance)
+{
+	int fd = syscall(SYS_memfd_create, "both", 0), status;
+	volatile unsigned char *p;
+	pid_t kid;
+
+	CHECK(!ftruncate(fd, PAGE));
+	kid = fork();
+	if (!kid) {
+		p = map(PAGE, RW, MAP_SHARED, fd);
+		p[0] = 1;
+		while (p[0] != 2)
+			subject_sleep_ms(1);
+		p[1] = 3;
+		_exit(0);
+	}
+	p = map(PAGE, RW, MAP_SHARED, fd);
+	while (p[0] != 1)
+		subject_sleep_ms(1);
+	subject_ready();
+	p[0] = 2;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(p[1], 3);
+}
+
+SURVIVE(no_more_write_and_execute)
+{
+	CHECK(!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), PR_MDWE_REFUSE_EXEC_GAIN);
+	CHECK(mmap(NULL, PAGE, RW | PROT_EXEC, ANON, -1, 0) == MAP_FAILED);
+}
+
+SURVIVE(thp_disabled)
+{
+	CHECK(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
+}
+
+SURVIVE(code_with_a_changed_page)
+{
+	unsigned long page = (unsigned long)subject_code_with_a_changed_page & ~(PAGE - 1);
+	unsigned char saved = *(unsigned char *)page;
+
+	CHECK(!mprotect((void *)page, PAGE, RW | PROT_EXEC));
+	*(volatile unsigned char *)page = saved ^ 1;
+	*(volatile unsigned char *)page = saved;
+	CHECK(!mprotect((void *)page, PAGE, PROT_READ | PROT_EXEC));
+	subject_ready();
+	CHECK_EQ(*(unsigned char *)page, saved);
+	CHECK(smaps((void *)page, "Private_Dirty") >= 4);
+}
+
+REFUSE(hugetlb, EOPNOTSUPP, "hugetlb: not supported")
+{
+	/* a mapping is enough, there need not be a huge page */
+	map(HUGE, RW, ANON | MAP_HUGETLB | MAP_NORESERVE, -1);
+	subject_ready();
+}
+
+REFUSE(userfaultfd, EOPNOTSUPP, "userfaultfd: not supported")
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	CHECK(fd >= 0 && !ioctl(fd, UFFDIO_API, &api));
+	reg.range.start = (unsigned long)map(PAGE, RW, ANON, -1);
+	reg.range.len = PAGE;
+	CHECK(!ioctl(fd, UFFDIO_REGISTER, &reg));
+	subject_ready();
+}
+
+REFUSE(sysv_shared_memory, EOPNOTSUPP, "SysV shared memory: not supported")
+{
+	int id = shmget(IPC_PRIVATE, PAGE, 0600);
+
+	CHECK(id >= 0 && shmat(id, NULL, 0) != (void *)-1);
+	CHECK(!shmctl(id, IPC_RMID, NULL));
+	subject_ready();
+}
+
+REFUSE(aio_ring, EOPNOTSUPP, "AIO ring: not supported")
+{
+	aio_context_t aio = 0;
+
+	CHECK(!syscall(SYS_io_setup, 8, &aio));
+	subject_ready();
+}
+
+REFUSE(sealed_mapping, EOPNOTSUPP, "sealed mapping")
+{
+	CHECK(!syscall(__NR_mseal, map(PAGE, RW, ANON, -1), PAGE, 0));
+	subject_ready();
+}
+
+REFUSE(device_memory, EOPNOTSUPP, "not supported")
+{
+	int fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	void *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0xf0000);
+
+	CHECK(fd >= 0 && p != MAP_FAILED);
+	close(fd);
+	subject_ready();
+}
+
+TEST_F(refuse, dry_run_lists_every_mapping)
+{
+	ASSERT_TRUE(subject_start(&self->s, subject_refuse_hugetlb)) subject_print(&self->s);
+	EXPECT_LT(subject_checkpoint(&self->s, CHECKPOINT_DRY_RUN), 0);
+	EXPECT_TRUE(log_has(&self->s, "mapping ") && log_has(&self->s, "hugetlb"))
+		subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0);
+	self->s.pid = 0;
+}
+
+TEST_HARNESS_MAIN
