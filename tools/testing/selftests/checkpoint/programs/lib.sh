@@ -81,6 +81,11 @@ program_start()
 	pid=$!
 }
 
+program_runs()
+{
+	grep -q '^State:.[^Z]' "/proc/$pid/status" 2>/dev/null
+}
+
 # All processes of the program: those of its session.
 program_pids()
 {
@@ -126,7 +131,7 @@ program_wait_middle()
 {
 	local start=$SECONDS
 	until middle; do
-		if ! grep -q '^State:.[^Z]' "/proc/$pid/status" 2>/dev/null; then
+		if ! program_runs; then
 			fail "it ended before it could be checkpointed"
 			return
 		fi
