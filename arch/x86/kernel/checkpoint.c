@@ -6,6 +6,7 @@
 #include <linux/bits.h>
 #include <linux/buildid.h>
 #include <linux/checkpoint.h>
+#include <linux/cpufeature.h>
 #include <linux/elf.h>
 #include <linux/init.h>
 #include <linux/regset.h>
@@ -13,7 +14,6 @@
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/xxhash.h>
-#include <asm/cpufeature.h>
 #include <asm/cpuid.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
@@ -173,8 +173,8 @@ static u32 xstate_size(u64 xfeatures)
 static int vdso_build_id(u8 *id)
 {
 	const void *data = vdso_image_64.data;
-	const Elf64_Ehdr *ehdr = data;
-	const Elf64_Phdr *phdr = data + ehdr->e_phoff;
+	const struct elf64_hdr *ehdr = data;
+	const struct elf64_phdr *phdr = data + ehdr->e_phoff;
 	int i;
 
 	BUILD_BUG_ON(CKPT_BUILD_ID_LEN != BUILD_ID_SIZE_MAX);
@@ -522,7 +522,7 @@ static int xstate_load(struct ckpt_ctx *ctx, const void *data, u32 size)
 		xfeatures = *(u64 *)(data + FXSAVE_SIZE);
 	if (size > full || size < min_t(u32, full, XSTATE_MIN) ||
 	    xfeatures & ~xfeature_mask() || xstate_size(xfeatures) > size)
-		return ckpt_err(ctx, -EINVAL, "%s: FPU state of %u bytes, components %#llx, does not fit",
+		return ckpt_err(ctx, -EINVAL, "%s: bad FPU state: %u bytes, components %#llx",
 				ckpt_whom(ctx), size, xfeatures);
 	buf = kvzalloc(full, GFP_KERNEL);
 	if (!buf)
@@ -556,53 +556,38 @@ static const struct ckpt_task_ops xstate_ops = {
 
 #ifdef CONFIG_IA32_EMULATION
 
+/* All bits of struct user_desc but lm, which is of no use in TLS. */
 #define TLS_FLAGS	0x7f
 
 static int tls_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	struct user_desc desc[GDT_ENTRY_TLS_ENTRIES];
-	struct membuf to = { .p = desc, .left = sizeof(desc) };
-	struct ckpt_rec_task_tls rec = {};
+	struct ckpt_rec_task_tls rec;
+	struct membuf to = { .p = rec.desc, .left = sizeof(rec.desc) };
 	int i;
 
 	BUILD_BUG_ON(CKPT_TLS_ENTRIES != GDT_ENTRY_TLS_ENTRIES);
+	BUILD_BUG_ON(sizeof(struct ckpt_tls_desc) != sizeof(struct user_desc));
 	if (!regset_tls_active(task, NULL))
 		return 0;
 	regset_tls_get(task, NULL, to);
-	for (i = 0; i < CKPT_TLS_ENTRIES; i++) {
-		rec.desc[i].entry_number = desc[i].entry_number;
-		rec.desc[i].base_addr = desc[i].base_addr;
-		rec.desc[i].limit = desc[i].limit;
-		rec.desc[i].flags = desc[i].seg_32bit | desc[i].contents << 1 |
-				    desc[i].read_exec_only << 3 | desc[i].limit_in_pages << 4 |
-				    desc[i].seg_not_present << 5 | desc[i].useable << 6;
-	}
+	for (i = 0; i < CKPT_TLS_ENTRIES; i++)
+		rec.desc[i].flags &= TLS_FLAGS;
 	return ckpt_write(ctx, CKPT_REC_TASK_TLS, &rec, sizeof(rec));
 }
 
 static int tls_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
-	struct user_desc desc[GDT_ENTRY_TLS_ENTRIES] = {};
 	struct ckpt_rec_task_tls rec;
 	int i, err;
 
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (err)
 		return err;
-	for (i = 0; i < CKPT_TLS_ENTRIES; i++) {
+	for (i = 0; i < CKPT_TLS_ENTRIES && !err; i++)
 		if (rec.desc[i].flags & ~TLS_FLAGS)
-			return ckpt_err(ctx, -EINVAL, "%s: bad TLS descriptor", ckpt_whom(ctx));
-		desc[i].entry_number = GDT_ENTRY_TLS_MIN + i;
-		desc[i].base_addr = rec.desc[i].base_addr;
-		desc[i].limit = rec.desc[i].limit;
-		desc[i].seg_32bit = rec.desc[i].flags;
-		desc[i].contents = rec.desc[i].flags >> 1;
-		desc[i].read_exec_only = rec.desc[i].flags >> 3;
-		desc[i].limit_in_pages = rec.desc[i].flags >> 4;
-		desc[i].seg_not_present = rec.desc[i].flags >> 5;
-		desc[i].useable = rec.desc[i].flags >> 6;
-	}
-	err = regset_tls_set(current, NULL, 0, sizeof(desc), desc, NULL);
+			err = -EINVAL;
+	if (!err)
+		err = regset_tls_set(current, NULL, 0, sizeof(rec.desc), rec.desc, NULL);
 	if (err)
 		return ckpt_err(ctx, err, "%s: bad TLS descriptor", ckpt_whom(ctx));
 	return 0;
