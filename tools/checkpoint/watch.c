@@ -70,19 +70,25 @@ static void die(const sigset_t *set, int sig)
 	raise(sig);
 }
 
+/* What watch_stop() ends the thread with: pthread_cancel() would load a library. */
+static int stop_signal(void)
+{
+	return SIGRTMIN;
+}
+
 static void *run(void *arg)
 {
 	const struct timespec period = { .tv_nsec = PERIOD_NS };
 	bool terminal = isatty(STDERR_FILENO);
 	double start = now();
-	sigset_t set;
+	sigset_t set, taken;
+	int sig;
 
 	(void)arg;
 	watch_signals(&set);
-	for (;;) {
-		/* where pthread_cancel() takes effect */
-		int sig = sigtimedwait(&set, NULL, &period);
-
+	taken = set;
+	sigaddset(&taken, stop_signal());
+	while ((sig = sigtimedwait(&taken, NULL, &period)) != stop_signal()) {
 		if (sig > 0)
 			die(&set, sig);
 		else if (terminal && now() - start > QUIET_S)
@@ -98,6 +104,7 @@ void watch_start(const struct watch *what)
 	watch = *what;
 	shown = false;
 	watch_signals(&set);
+	sigaddset(&set, stop_signal());
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	running = !pthread_create(&thread, NULL, run, NULL);
 	/* without a thread the call must not become unstoppable */
@@ -109,7 +116,7 @@ void watch_stop(void)
 {
 	if (!running)
 		return;
-	pthread_cancel(thread);
+	pthread_kill(thread, stop_signal());
 	pthread_join(thread, NULL);
 	running = false;
 	if (shown)
