@@ -64,15 +64,40 @@ static int ckpt_collect_tasks(struct ckpt_ctx *ctx)
 	return err;
 }
 
+/* All at once, since relations are looked at; this does not wait for anybody. */
+static int ckpt_pin_all(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+	int err;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		err = ckpt_pin_task(ctx, t);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void ckpt_unpin_all(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+
+	ckpt_for_each_task(t, &ctx->tree)
+		ckpt_unpin_task(t);
+}
+
 static int ckpt_collect(struct ckpt_ctx *ctx)
 {
 	int err;
 
-	err = ckpt_tree_describe(ctx);
+	err = ckpt_pin_all(ctx);
+	if (!err)
+		err = ckpt_tree_describe(ctx);
 	if (!err)
 		err = ckpt_collect_tasks(ctx);
 	if (!err)
 		err = ckpt_obj_collect_all(ctx);
+	ckpt_unpin_all(ctx);
 	ctx->stats.collected = ktime_get_ns();
 	return err;
 }
@@ -95,6 +120,18 @@ static int ckpt_write_header(struct ckpt_ctx *ctx)
 	return ckpt_write(ctx, CKPT_REC_HEADER, &rec, sizeof(rec));
 }
 
+static int ckpt_write_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
+{
+	int err;
+
+	err = ckpt_pin_task(ctx, t);
+	if (err)
+		return err;
+	err = ckpt_task_write(ctx, t - ctx->tree.tasks, t->task);
+	ckpt_unpin_task(t);
+	return err;
+}
+
 static int ckpt_write_tasks(struct ckpt_ctx *ctx)
 {
 	struct ckpt_task *t;
@@ -103,7 +140,7 @@ static int ckpt_write_tasks(struct ckpt_ctx *ctx)
 	ckpt_for_each_task(t, &ctx->tree) {
 		if (t->rec.flags & CKPT_TASKF_ZOMBIE)
 			continue;
-		err = ckpt_task_write(ctx, t - ctx->tree.tasks, t->task);
+		err = ckpt_write_task(ctx, t);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		if (err)

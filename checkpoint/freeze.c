@@ -8,6 +8,10 @@
  * only SIGKILL gets it out of there. Stopped tasks stay as they are: the bit
  * is behind them, should somebody continue them.
  *
+ * A task that is killed takes its stack, its sighand and more with it. It may
+ * do so at any time, for the checkpoint may take long; but not while it is
+ * pinned, which it is for as long as its own state is being read.
+ *
  * Whoever set the bit clears it, on every way out. A second checkpoint of the
  * same task meanwhile is -EBUSY. fork() does not pass the bit on: the tree is
  * walked again until a walk finds no other tasks than the last one; a task
@@ -34,6 +38,7 @@
 #define CKPT_PARKED_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
 
 static DECLARE_WAIT_QUEUE_HEAD(ckpt_park_wait);
+static DECLARE_WAIT_QUEUE_HEAD(ckpt_unpin_wait);
 
 /* The checkpointer sleeps until @task parks, whatever others do. */
 struct ckpt_parking {
@@ -136,6 +141,63 @@ void ckpt_mark_woken(void)
 	current->jobctl |= JOBCTL_CKPT_WOKEN;
 	set_thread_flag(TIF_SIGPENDING);
 	spin_unlock_irq(&current->sighand->siglock);
+}
+
+/**
+ * __ckpt_die() - Wait until nobody reads the state of current, which is killed
+ *
+ * Context: The signal path of current; may sleep.
+ */
+void __ckpt_die(void)
+{
+	wait_event(ckpt_unpin_wait, !(READ_ONCE(current->jobctl) & JOBCTL_CKPT_PINNED));
+}
+
+/**
+ * ckpt_pin_task() - Keep a frozen task from dying
+ * @ctx: the context
+ * @t: a task of the tree; current and the dead need no pin
+ *
+ * Return: 0, or -EAGAIN if it has been killed. ckpt_unpin_task() undoes it.
+ */
+int ckpt_pin_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
+{
+	struct task_struct *task = t->task;
+	unsigned long flags;
+
+	if (!t->gen)
+		return 0;
+	if (lock_task_sighand(task, &flags)) {
+		t->pinned = !(task->signal->flags & SIGNAL_GROUP_EXIT) &&
+			    !(task->flags & PF_EXITING);
+		if (t->pinned)
+			task->jobctl |= JOBCTL_CKPT_PINNED;
+		unlock_task_sighand(task, &flags);
+	}
+	if (t->pinned)
+		return 0;
+	ckpt_set_whom(ctx, task);
+	return ckpt_err(ctx, -EAGAIN, "%s: was killed during the checkpoint", ckpt_whom(ctx));
+}
+
+/**
+ * ckpt_unpin_task() - Let a task die, should it have been killed
+ * @t: a task of the tree
+ */
+void ckpt_unpin_task(struct ckpt_task *t)
+{
+	unsigned long flags;
+
+	if (!t->pinned)
+		return;
+	t->pinned = false;
+	/* It has its sighand: it cannot get beyond __ckpt_die(). */
+	if (WARN_ON_ONCE(!lock_task_sighand(t->task, &flags)))
+		return;
+	t->task->jobctl &= ~JOBCTL_CKPT_PINNED;
+	unlock_task_sighand(t->task, &flags);
+	if (unlikely(READ_ONCE(t->task->signal->flags) & SIGNAL_GROUP_EXIT))
+		wake_up_all(&ckpt_unpin_wait);
 }
 
 static bool ckpt_is_parked(struct task_struct *task)
@@ -466,8 +528,10 @@ void ckpt_release_tree(struct ckpt_ctx *ctx)
 {
 	struct ckpt_task *t;
 
-	ckpt_for_each_task(t, &ctx->tree)
+	ckpt_for_each_task(t, &ctx->tree) {
+		ckpt_unpin_task(t);
 		ckpt_release(t);
+	}
 }
 
 /**

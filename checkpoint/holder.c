@@ -38,7 +38,7 @@ static struct task_struct *ckpt_next_outsider(struct ckpt_ctx *ctx, int *nr)
 }
 
 /**
- * ckpt_for_each_outsider() - Visit the user tasks of the system that are not of the tree
+ * ckpt_visit_outsiders() - Visit the user tasks of the system that are not of the tree
  * @ctx: the context of a checkpoint
  * @fn: what to call; a reference is held, and no lock
  * @arg: its argument
@@ -48,8 +48,8 @@ static struct task_struct *ckpt_next_outsider(struct ckpt_ctx *ctx, int *nr)
  * Context: May sleep.
  * Return: what @fn returned, if not 0; -EINTR; or 0.
  */
-int ckpt_for_each_outsider(struct ckpt_ctx *ctx,
-			   int (*fn)(struct task_struct *task, void *arg), void *arg)
+int ckpt_visit_outsiders(struct ckpt_ctx *ctx,
+			 int (*fn)(struct task_struct *task, void *arg), void *arg)
 {
 	struct task_struct *task;
 	int nr = 1, ret = 0;

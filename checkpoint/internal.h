@@ -31,6 +31,7 @@ struct ckpt_external {
  * @task: referenced
  * @leader: index of its thread group leader
  * @held: it is parked by us, or stopped, and may not leave before we let it go
+ * @pinned: it may not die before we let it
  * @gen: wait_task_inactive() generation when it was found parked, 0 if it is
  *	dead or the checkpointer
  * @rec: its CKPT_REC_TREE_TASK
@@ -39,6 +40,7 @@ struct ckpt_task {
 	struct task_struct *task;
 	u32 leader;
 	bool held;
+	bool pinned;
 	unsigned long gen;
 	struct ckpt_rec_tree_task rec;
 };
@@ -165,6 +167,8 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx);	/* fills ctx->tree */
 void ckpt_release_tree(struct ckpt_ctx *ctx);
 void ckpt_thaw_tree(struct ckpt_ctx *ctx);
 int ckpt_freeze_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */
+int ckpt_pin_task(struct ckpt_ctx *ctx, struct ckpt_task *t);
+void ckpt_unpin_task(struct ckpt_task *t);
 
 /* finish.c: what becomes of the tree after a successful checkpoint */
 void ckpt_kill_tree(struct ckpt_ctx *ctx);
@@ -195,7 +199,7 @@ long ckpt_do_restart(struct ckpt_ctx *ctx);
 /* stream.c: the image over a struct file */
 int ckpt_stream_open_write(struct ckpt_ctx *ctx);
 int ckpt_stream_open_read(struct ckpt_ctx *ctx);
-int ckpt_stream_trailer(struct ckpt_ctx *ctx);	/* writes trailer, flushes; or reads and checks it */
+int ckpt_stream_trailer(struct ckpt_ctx *ctx);	/* writes it and flushes; or reads and checks it */
 void ckpt_stream_close(struct ckpt_ctx *ctx);
 
 #endif /* _CHECKPOINT_INTERNAL_H */

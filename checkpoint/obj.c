@@ -122,8 +122,8 @@ int ckpt_obj_ref(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops *ops
 
 	if (obj && obj->ops == ops)
 		return obj->objref;
-	return ckpt_err(ctx, -EAGAIN, "reverse leak: %s%sa %s appeared after the tree was collected",
-			ckpt_whom(ctx), *ckpt_whom(ctx) ? ": " : "", ops->obj_name);
+	return ckpt_err(ctx, -EAGAIN, "reverse leak: %s appeared since the tree was collected%s%s",
+			ops->obj_name, *ckpt_whom(ctx) ? ": " : "", ckpt_whom(ctx));
 }
 
 /* What an object leads to belongs to whom the object belongs to. */
@@ -215,29 +215,29 @@ static bool ckpt_obj_all_balanced(struct ckpt_ctx *ctx)
  * References are also dropped late: files by a worker or when a task returns
  * to user mode, others after a grace period. Somebody may be looking at /proc.
  */
-static bool ckpt_obj_settle(struct ckpt_ctx *ctx)
+static void ckpt_obj_settle(struct ckpt_ctx *ctx, bool patiently)
 {
 	static const u8 delays_ms[] = { 1, 2, 5, 10, 20 };
-	unsigned int i;
+	unsigned int i = patiently ? 2 : 0, end = patiently ? ARRAY_SIZE(delays_ms) : 2;
 
-	for (i = 0; i < ARRAY_SIZE(delays_ms); i++) {
+	for (; i < end; i++) {
 		if (ckpt_obj_all_balanced(ctx))
-			return true;
+			return;
 		flush_delayed_fput();
-		if (i)
+		if (patiently)
 			rcu_barrier();
 		fsleep(delays_ms[i] * USEC_PER_MSEC);
 		if (fatal_signal_pending(current))
-			return false;
+			return;
 	}
-	return ckpt_obj_all_balanced(ctx);
 }
 
 /* Looking for a holder walks the whole system. */
 #define CKPT_HOLDERS_MAX	32
 
-/* Return: 1 if @obj is leaked, 0 if not. */
-static int ckpt_obj_report(struct ckpt_ctx *ctx, struct ckpt_obj *obj, int err, bool search)
+/* Return: 1 if @obj is leaked, 0 if not, or not by anyone who is @named. */
+static int ckpt_obj_report(struct ckpt_ctx *ctx, struct ckpt_obj *obj, int err, bool named,
+			   bool search)
 {
 	struct ckpt_holder holder = {};
 	bool found = false;
@@ -245,7 +245,7 @@ static int ckpt_obj_report(struct ckpt_ctx *ctx, struct ckpt_obj *obj, int err, 
 
 	if (obj->ops->find_holder && search)
 		found = !obj->ops->find_holder(ctx, obj->ptr, &holder);
-	if (obj->ops->observers && !found)
+	if (!found && (named || obj->ops->observers))
 		return 0;
 	users = ckpt_obj_users(obj);
 	if (found)
@@ -265,7 +265,7 @@ static int ckpt_obj_report(struct ckpt_ctx *ctx, struct ckpt_obj *obj, int err, 
 	return 1;
 }
 
-static int ckpt_obj_report_all(struct ckpt_ctx *ctx, int err)
+static int ckpt_obj_report_all(struct ckpt_ctx *ctx, int err, bool named)
 {
 	struct ckpt_obj *obj;
 	int leaks = 0, searched = 0;
@@ -273,7 +273,7 @@ static int ckpt_obj_report_all(struct ckpt_ctx *ctx, int err)
 	ckpt_objhash_for_each(obj, &ctx->objhash) {
 		if (!ckpt_obj_surplus(ctx, obj))
 			continue;
-		leaks += ckpt_obj_report(ctx, obj, err, searched++ < CKPT_HOLDERS_MAX);
+		leaks += ckpt_obj_report(ctx, obj, err, named, searched++ < CKPT_HOLDERS_MAX);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -296,11 +296,16 @@ int ckpt_obj_contained(struct ckpt_ctx *ctx)
 	int leaks;
 
 	if (ctx->flags & CHECKPOINT_SUBTREE) {
-		leaks = ckpt_obj_report_all(ctx, 0);
+		leaks = ckpt_obj_report_all(ctx, 0, false);
 		return min(leaks, 0);
 	}
-	ckpt_obj_settle(ctx);
-	leaks = ckpt_obj_report_all(ctx, -EAGAIN);
+	/* Whoever can be named after a moment is to blame; else be patient. */
+	ckpt_obj_settle(ctx, false);
+	leaks = ckpt_obj_report_all(ctx, -EAGAIN, true);
+	if (!leaks) {
+		ckpt_obj_settle(ctx, true);
+		leaks = ckpt_obj_report_all(ctx, -EAGAIN, false);
+	}
 	if (leaks > 0 && !ckpt_dry_run(ctx))
 		return -EAGAIN;
 	return min(leaks, 0);
@@ -400,12 +405,15 @@ int ckpt_obj_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_obj *rec)
 {
 	const struct ckpt_obj_ops *ops = ckpt_obj_ops_find(rec->type);
 	struct ckpt_obj *obj;
+	bool owned;
 	void *ptr;
 
 	if (!ops)
 		return ckpt_err(ctx, -EOPNOTSUPP, "image: object %u is of unknown type %u",
 				rec->objref, rec->type);
-	if (rec->pad || (ops->stage == CKPT_STAGE_GLOBAL) != (rec->owner == CKPT_TASK_NONE))
+	owned = rec->owner != CKPT_TASK_NONE;
+	if (rec->pad || (ops->stage == CKPT_STAGE_GLOBAL && owned) ||
+	    (ops->stage != CKPT_STAGE_GLOBAL && !owned))
 		return ckpt_err(ctx, -EINVAL, "image: object %u (%s) is not valid", rec->objref,
 				ops->obj_name);
 	obj = ckpt_objhash_add_ref(&ctx->objhash, rec->objref, NULL, ops, rec->owner);

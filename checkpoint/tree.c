@@ -143,6 +143,11 @@ void ckpt_tree_free(struct ckpt_tree *tree)
 	*tree = (struct ckpt_tree){};
 }
 
+static int ckpt_tree_nomem(struct ckpt_ctx *ctx)
+{
+	return ckpt_err(ctx, -ENOMEM, "no memory for the list of tasks");
+}
+
 /**
  * ckpt_tree_walk() - List the tasks that descend from the root at this moment
  * @ctx: the context
@@ -159,7 +164,7 @@ int ckpt_tree_walk(struct ckpt_ctx *ctx, struct ckpt_tree *tree)
 	for (;;) {
 		w.tasks = kvmalloc_array(w.max, sizeof(*w.tasks), GFP_KERNEL_ACCOUNT);
 		if (!w.tasks)
-			return ckpt_err(ctx, -ENOMEM, "no memory for a tree of %u tasks", w.max);
+			return ckpt_tree_nomem(ctx);
 		read_lock(&tasklist_lock);
 		done = ckpt_walk_all(&w, ctx->root_task);
 		read_unlock(&tasklist_lock);
@@ -173,7 +178,7 @@ int ckpt_tree_walk(struct ckpt_ctx *ctx, struct ckpt_tree *tree)
 	tree->nr = w.nr;
 	if (ckpt_tree_index(tree)) {
 		ckpt_tree_free(tree);
-		return ckpt_err(ctx, -ENOMEM, "no memory for a tree of %u tasks", w.nr);
+		return ckpt_tree_nomem(ctx);
 	}
 	return 0;
 }

@@ -173,7 +173,7 @@ int ckpt_find_file_holder(struct ckpt_ctx *ctx, const struct ckpt_file_match *ma
 {
 	struct holder_search search = { .match = match, .holder = holder };
 
-	return ckpt_for_each_outsider(ctx, check_outsider, &search) > 0 ? 0 : -ENOENT;
+	return ckpt_visit_outsiders(ctx, check_outsider, &search) > 0 ? 0 : -ENOENT;
 }
 
 /* The task of the tree with the lowest pid number from @nr on, referenced. */

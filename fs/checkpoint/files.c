@@ -219,7 +219,7 @@ static int files_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder
 {
 	struct files_search search = { .files = ptr, .holder = holder };
 
-	return ckpt_for_each_outsider(ctx, uses_files, &search) > 0 ? 0 : -ENOENT;
+	return ckpt_visit_outsiders(ctx, uses_files, &search) > 0 ? 0 : -ENOENT;
 }
 
 const struct ckpt_obj_ops ckpt_files_obj_ops = {

@@ -220,7 +220,7 @@ static int fs_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *h
 {
 	struct fs_search search = { .fs = ptr, .holder = holder };
 
-	return ckpt_for_each_outsider(ctx, uses_fs, &search) > 0 ? 0 : -ENOENT;
+	return ckpt_visit_outsiders(ctx, uses_fs, &search) > 0 ? 0 : -ENOENT;
 }
 
 const struct ckpt_obj_ops ckpt_fs_obj_ops = {

@@ -62,7 +62,7 @@ long ckpt_file_mapped_outside(struct ckpt_ctx *ctx, void *ptr)
 	struct exe_search search = { .file = ptr };
 
 	xa_init(&search.mms);
-	ckpt_for_each_outsider(ctx, count_exe, &search);
+	ckpt_visit_outsiders(ctx, count_exe, &search);
 	xa_destroy(&search.mms);
 	return outside_vmas(ctx, ptr) + search.users;
 }

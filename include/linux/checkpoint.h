@@ -226,8 +226,8 @@ pid_t ckpt_pid_nr(struct ckpt_ctx *ctx, struct pid *pid);
  * threads excluded, with a reference held and no lock, until it returns
  * non-zero, which is returned.
  */
-int ckpt_for_each_outsider(struct ckpt_ctx *ctx,
-			   int (*fn)(struct task_struct *task, void *arg), void *arg);
+int ckpt_visit_outsiders(struct ckpt_ctx *ctx,
+			 int (*fn)(struct task_struct *task, void *arg), void *arg);
 void ckpt_set_holder(struct ckpt_holder *holder, struct task_struct *task);
 
 /* CLOCK_MONOTONIC (ns) when the tree was frozen; when it is being let go. */

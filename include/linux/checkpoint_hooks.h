@@ -13,6 +13,7 @@
 
 void __ckpt_park(void);
 void __ckpt_resume_call(void);
+void __ckpt_die(void);
 
 /* schedule() in the freezer trap. */
 static inline void ckpt_park(void)
@@ -30,6 +31,13 @@ static inline void ckpt_resume_call(void)
 		__ckpt_resume_call();
 }
 
+/* Current is about to die of a signal; no locks are held. */
+static inline void ckpt_die(void)
+{
+	if (unlikely(current->jobctl & JOBCTL_CKPT_PINNED))
+		__ckpt_die();
+}
+
 #else
 
 static inline void ckpt_park(void)
@@ -38,6 +46,10 @@ static inline void ckpt_park(void)
 }
 
 static inline void ckpt_resume_call(void)
+{
+}
+
+static inline void ckpt_die(void)
 {
 }
 

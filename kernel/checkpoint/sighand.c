@@ -52,7 +52,7 @@ static int sighand_is_holder(struct task_struct *task, void *arg)
 static int sighand_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
 {
 	struct sighand_search search = { ptr, holder };
-	int ret = ckpt_for_each_outsider(ctx, sighand_is_holder, &search);
+	int ret = ckpt_visit_outsiders(ctx, sighand_is_holder, &search);
 
 	return ret == 1 ? 0 : ret ?: -ENOENT;
 }
