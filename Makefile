@@ -4,7 +4,7 @@
 T := tools/testing/checkpoint
 
 .DEFAULT_GOAL := help
-.PHONY: help packages kernel kernel-debug tree guest run check check-debug bench shell stat lint series series-check clean
+.PHONY: help packages kernel kernel-debug tree guest run check check-debug check-upstream bench shell stat lint series series-check clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -12,6 +12,7 @@ help:
 #: make run            show the main job: real programs saved and brought back
 #: make check          build everything, run all tests; ends with "N passed, N failed"
 #: make check-debug    the same on a kernel with KASAN, lockdep, kmemleak ...
+#: make check-upstream selftests of the kernel itself, compared with an unpatched one
 #: make bench          measure against CRIU, inside one guest
 #: make shell          a shell in the guest
 #:
@@ -41,6 +42,8 @@ check: packages
 	@$T/check
 check-debug: packages
 	@$T/check --debug
+check-upstream: packages
+	@$T/upstream
 run: guest
 	@$T/run-in-guest demo
 bench: guest
