@@ -203,7 +203,7 @@ bool ckpt_vma_holds_pages(struct vm_area_struct *vma)
 
 struct mm_fill {
 	struct mm_struct *mm;
-	struct ckpt_huge huge;
+	struct ckpt_huge_list huge;
 };
 
 static struct page *mm_get_page(struct ckpt_ctx *ctx, void *obj, u64 index, u32 flags)
@@ -326,7 +326,7 @@ static int mm_install_locked(struct mm_struct *mm, struct ckpt_fill *fill, unsig
 
 	while (*i < fill->nr) {
 		if (folio_test_large(page_folio(fill->pages[*i]))) {
-			/* part of a huge page, which is mapped */
+			/* part of a huge page, which is mapped as a whole */
 			++*i;
 			continue;
 		}
@@ -343,6 +343,20 @@ static int mm_install_locked(struct mm_struct *mm, struct ckpt_fill *fill, unsig
 	return 0;
 }
 
+static int install_error(struct ckpt_ctx *ctx, int err, u64 addr)
+{
+	return ckpt_err(ctx, err, "%s: page at %llx: %s", ckpt_whom(ctx), addr,
+			err == -EINVAL ? "not in private memory" :
+			err == -EEXIST ? "twice in the image" : "no memory");
+}
+
+static int map_huge(struct ckpt_ctx *ctx, struct mm_fill *mf, bool all)
+{
+	int ret = ckpt_huge_map(&mf->huge, mf->mm, all);
+
+	return ret ? install_error(ctx, ret, mf->huge.addr) : 0;
+}
+
 static int mm_install(struct ckpt_ctx *ctx, void *obj, struct ckpt_fill *fill)
 {
 	struct mm_fill *mf = obj;
@@ -353,11 +367,8 @@ static int mm_install(struct ckpt_ctx *ctx, void *obj, struct ckpt_fill *fill)
 	ret = mm_install_locked(mf->mm, fill, &i);
 	mmap_read_unlock(mf->mm);
 	if (ret)
-		return ckpt_err(ctx, ret, "%s: page at %llx: %s", ckpt_whom(ctx),
-				fill->index[i] << PAGE_SHIFT,
-				ret == -EINVAL ? "not in private memory" :
-				ret == -EEXIST ? "twice in the image" : "no memory");
-	return 0;
+		return install_error(ctx, ret, fill->index[i] << PAGE_SHIFT);
+	return map_huge(ctx, mf, false);
 }
 
 static int mm_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *run)
@@ -383,9 +394,14 @@ static const struct ckpt_fill_ops mm_fill_ops = {
  */
 int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	struct mm_fill mf = { .mm = mm, .huge.addr = -1 };
+	struct mm_fill mf = {
+		.mm = mm,
+		.huge = { .list = LIST_HEAD_INIT(mf.huge.list), .addr = -1 },
+	};
 	int ret = ckpt_fill_all(ctx, &mf, &mm_fill_ops);
 
-	ckpt_huge_put(&mf.huge);
+	if (!ret)
+		ret = map_huge(ctx, &mf, true);
+	ckpt_huge_drop(&mf.huge);
 	return ret;
 }

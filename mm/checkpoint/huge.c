@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Huge pages come back as huge pages. One is read in more than one piece, so it
- * is mapped before it is read: nobody runs in its address space yet.
+ * is mapped only when the next one begins; in exchange it need not be cleared.
  */
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/memcontrol.h>
 #include <linux/rmap.h>
+#include <linux/slab.h>
 #include <linux/swap.h>
 #include <asm/pgalloc.h>
 
@@ -33,8 +34,6 @@ static struct folio *alloc_huge(struct vm_area_struct *vma, unsigned long addr)
 		folio_put(folio);
 		return NULL;
 	}
-	folio_zero_user(folio, addr);
-	__folio_mark_uptodate(folio);
 	return folio;
 }
 
@@ -80,63 +79,115 @@ static int map_huge(struct vm_area_struct *vma, unsigned long addr, struct folio
 	return ret;
 }
 
-/*
- * Maps a cleared huge page, since what is not in the image reads as zeros. Any
- * obstacle only means that small pages have to do.
- */
-static struct folio *new_huge(struct mm_struct *mm, unsigned long addr)
+static int map_and_free(struct ckpt_huge *huge, struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
-	struct folio *folio = NULL;
+	unsigned int i;
+	int ret = -EINVAL;
 
+	/* What is not in the image reads as zeros. */
+	for_each_clear_bit(i, huge->filled, HPAGE_PMD_NR)
+		clear_highpage(folio_page(huge->folio, i));
+	__folio_mark_uptodate(huge->folio);
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, huge->addr);
+	if (huge_allowed(vma, huge->addr))
+		ret = map_huge(vma, huge->addr, huge->folio);
+	mmap_read_unlock(mm);
+	if (ret)
+		folio_put(huge->folio);
+	list_del(&huge->list);
+	kfree(huge);
+	return ret;
+}
+
+static struct ckpt_huge *new_huge(struct mm_struct *mm, unsigned long addr)
+{
+	struct ckpt_huge *huge = kzalloc(sizeof(*huge), GFP_KERNEL_ACCOUNT);
+	struct vm_area_struct *vma;
+
+	if (!huge)
+		return NULL;
+	huge->addr = addr;
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, addr);
 	if (huge_allowed(vma, addr))
-		folio = alloc_huge(vma, addr);
-	if (folio) {
-		folio_get(folio);
-		if (map_huge(vma, addr, folio)) {
-			folio_put(folio);
-			folio_put(folio);
-			folio = NULL;
-		}
-	}
+		huge->folio = alloc_huge(vma, addr);
 	mmap_read_unlock(mm);
-	return folio;
+	if (huge->folio)
+		return huge;
+	kfree(huge);
+	return NULL;
 }
 
 /**
  * ckpt_huge_page() - a page to read into, as part of a huge one
- * @huge: the huge page of the last call, or none
+ * @pending: huge pages that are not complete
  * @mm: address space being filled
  * @addr: address of the page
  *
  * Context: Process context, no locks.
- * Return: The page with a reference, mapped already; NULL if it is to be a page
- * of its own.
+ * Return: The page with a reference, or NULL if it is to be a page of its own.
  */
-struct page *ckpt_huge_page(struct ckpt_huge *huge, struct mm_struct *mm, unsigned long addr)
+struct page *ckpt_huge_page(struct ckpt_huge_list *pending, struct mm_struct *mm,
+			    unsigned long addr)
 {
 	unsigned long haddr = addr & HPAGE_PMD_MASK;
+	unsigned int i = (addr - haddr) >> PAGE_SHIFT;
+	struct ckpt_huge *huge;
 
-	if (huge->addr != haddr) {
-		ckpt_huge_put(huge);
-		huge->addr = haddr;
-		huge->folio = new_huge(mm, haddr);
+	if (pending->addr != haddr) {
+		pending->addr = haddr;
+		pending->last = new_huge(mm, haddr);
+		if (pending->last)
+			list_add_tail(&pending->last->list, &pending->list);
 	}
-	if (!huge->folio)
+	huge = pending->last;
+	if (!huge)
 		return NULL;
+	__set_bit(i, huge->filled);
 	folio_get(huge->folio);
-	return folio_page(huge->folio, (addr - haddr) >> PAGE_SHIFT);
+	return folio_page(huge->folio, i);
 }
 
 /**
- * ckpt_huge_put() - forget the huge page of the last call
- * @huge: it, or none
+ * ckpt_huge_map() - map the huge pages that are complete
+ * @pending: huge pages; their contents have been read
+ * @mm: address space being filled
+ * @all: the last one is complete too
+ *
+ * Context: Process context, no locks.
+ * Return: 0, -ENOMEM, or -EEXIST if something is mapped there.
  */
-void ckpt_huge_put(struct ckpt_huge *huge)
+int ckpt_huge_map(struct ckpt_huge_list *pending, struct mm_struct *mm, bool all)
 {
-	if (huge->folio)
+	struct ckpt_huge *huge, *next;
+	int ret;
+
+	list_for_each_entry_safe(huge, next, &pending->list, list) {
+		if (huge == pending->last && !all)
+			break;
+		if (huge == pending->last)
+			pending->last = NULL;
+		ret = map_and_free(huge, mm);
+		if (ret)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * ckpt_huge_drop() - free what was not mapped
+ * @pending: huge pages
+ */
+void ckpt_huge_drop(struct ckpt_huge_list *pending)
+{
+	struct ckpt_huge *huge, *next;
+
+	list_for_each_entry_safe(huge, next, &pending->list, list) {
 		folio_put(huge->folio);
-	huge->folio = NULL;
+		kfree(huge);
+	}
 }

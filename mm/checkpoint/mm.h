@@ -87,27 +87,52 @@ bool ckpt_vma_holds_pages(struct vm_area_struct *vma);
 /* mm.c */
 bool ckpt_mm_unstable(struct ckpt_ctx *ctx, struct mm_struct *mm);
 
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
 /**
- * struct ckpt_huge - where CKPT_RUN_HUGE pages are being read to
- * @addr: address of a huge page
- * @folio: the huge page there, with a reference; NULL if it could not be had
+ * struct ckpt_huge - a huge page that is being read
+ * @list: in struct ckpt_huge_list, in order of address
+ * @addr: its address
+ * @folio: its contents, not mapped yet
+ * @filled: pages that come from the image
  */
 struct ckpt_huge {
+	struct list_head list;
 	unsigned long addr;
 	struct folio *folio;
+	DECLARE_BITMAP(filled, HPAGE_PMD_NR);
+};
+#endif
+
+/**
+ * struct ckpt_huge_list - huge pages that are being read
+ * @list: struct ckpt_huge
+ * @addr: address of the last one asked for
+ * @last: it, or NULL if there are small pages instead
+ */
+struct ckpt_huge_list {
+	struct list_head list;
+	unsigned long addr;
+	struct ckpt_huge *last;
 };
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
-struct page *ckpt_huge_page(struct ckpt_huge *huge, struct mm_struct *mm, unsigned long addr);
-void ckpt_huge_put(struct ckpt_huge *huge);
+struct page *ckpt_huge_page(struct ckpt_huge_list *pending, struct mm_struct *mm,
+			    unsigned long addr);
+int ckpt_huge_map(struct ckpt_huge_list *pending, struct mm_struct *mm, bool all);
+void ckpt_huge_drop(struct ckpt_huge_list *pending);
 #else
-static inline struct page *ckpt_huge_page(struct ckpt_huge *huge, struct mm_struct *mm,
+static inline struct page *ckpt_huge_page(struct ckpt_huge_list *pending, struct mm_struct *mm,
 					  unsigned long addr)
 {
 	return NULL;
 }
 
-static inline void ckpt_huge_put(struct ckpt_huge *huge)
+static inline int ckpt_huge_map(struct ckpt_huge_list *pending, struct mm_struct *mm, bool all)
+{
+	return 0;
+}
+
+static inline void ckpt_huge_drop(struct ckpt_huge_list *pending)
 {
 }
 #endif
