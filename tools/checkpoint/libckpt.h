@@ -135,8 +135,9 @@ int ckpt_externals_add_stdio(struct ckpt_externals *set, int image_fd);
  * @externals: may be NULL
  * @log: filled with what the kernel says; may be NULL
  *
- * Return: the positive id of the checkpoint; 0 in a caller that was part of
- * the tree and has just been restarted; errors of checkpoint(2).
+ * Return: the positive id of the checkpoint; 0 with CHECKPOINT_DRY_RUN, and in
+ * a caller that was part of the tree and has just been restarted; errors of
+ * checkpoint(2).
  */
 int ckpt_checkpoint(pid_t pid, uint64_t flags, int image_fd,
 		    const struct ckpt_externals *externals, struct ckpt_log *log);

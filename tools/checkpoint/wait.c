@@ -54,13 +54,25 @@ static void open_terminal(struct terminal *tty, pid_t root, bool shell_job)
 	tty->fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
 }
 
+static void continue_job(const struct terminal *tty, pid_t root)
+{
+	kill(tty->fd < 0 ? root : -tty->job, SIGCONT);
+}
+
 /* Stops as the job has stopped, so that the shell that runs us takes over. */
 static void stop_with(struct terminal *tty, pid_t root)
 {
 	take_terminal(tty);
 	raise(SIGSTOP);
 	give_terminal(tty);
-	kill(tty->fd < 0 ? root : -tty->job, SIGCONT);
+	continue_job(tty, root);
+}
+
+/* It wanted the terminal before it was given to it. */
+static bool was_too_early(const struct terminal *tty, int signal)
+{
+	return (signal == SIGTTIN || signal == SIGTTOU) && tty->fd >= 0 &&
+	       tcgetpgrp(tty->fd) == tty->job;
 }
 
 /*
@@ -80,7 +92,10 @@ static bool has_ended(struct terminal *tty, pid_t root, bool shell_job, int *sta
 
 	while (waitpid(root, &wstatus, options) == root) {
 		if (WIFSTOPPED(wstatus)) {
-			stop_with(tty, root);
+			if (was_too_early(tty, WSTOPSIG(wstatus)))
+				continue_job(tty, root);
+			else
+				stop_with(tty, root);
 			continue;
 		}
 		*status = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);

@@ -279,6 +279,55 @@ test_shell_job()
 		! grep -q 'tick 1' second.out && grep -q 'tick 6' second.out
 }
 
+# A job in the foreground of a terminal reads from it; so it does in the next
+# terminal, where ckpt must give it the foreground, and take it back.
+test_foreground_job()
+{
+	# shellcheck disable=SC2016
+	local job='while read -r line; do echo "got $line"; done; exit 5'
+	cat >first <<-EOT
+	set -m
+	(sleep 2; $ckpt checkpoint --shell-job --kill -o job \$(cat pid)) &
+	bash -c 'echo \$\$ >pid; $job'
+	EOT
+	cat >second <<-EOT
+	set -m
+	$ckpt restart --shell-job -i job
+	echo status \$?
+	read -r line && echo "shell has \$line"
+	EOT
+	(sleep 1; echo one; sleep 3) | script -qec 'bash first' first.out >/dev/null
+	(sleep 2; echo two; sleep 1; printf '\4'; sleep 1; echo three; sleep 1) |
+		script -qec 'bash second' second.out >/dev/null
+	grep -q 'got one' first.out && grep -q 'got two' second.out &&
+		grep -q 'status 5' second.out && grep -q 'shell has three' second.out
+}
+
+# Neither a reader nor a writer that does not come can hold us.
+test_interrupted()
+{
+	local tool
+	stop
+	mkfifo stalled
+	sleep 60 >stalled &
+	$ckpt restart <stalled &
+	tool=$!
+	sleep 0.5
+	kill -TERM "$tool"
+	wait "$tool" 2>/dev/null
+	[ $? = $((128 + 15)) ] || return
+	start_seven
+	sleep 60 <stalled &
+	$ckpt checkpoint --container --kill "$pid" >stalled &
+	tool=$!
+	sleep 0.5
+	kill -TERM "$tool"
+	wait "$tool" 2>/dev/null
+	[ $? = $((128 + 15)) ] || return
+	wait "$pid"
+	[ $? = 7 ]
+}
+
 tests=(
 	goes_on 'a program goes on after a checkpoint'
 	exit_status 'restart exits with the status of the root'
@@ -301,7 +350,9 @@ tests=(
 	refuses_devices 'a device is no image'
 	verify 'verify finds what is truncated, added or changed'
 	json 'info --json'
+	interrupted 'a signal ends a call that waits for its stream'
 	shell_job 'a job moves to another terminal'
+	foreground_job 'a job in the foreground moves to another terminal'
 )
 nr=0
 failed=0
