@@ -54,12 +54,16 @@ FIXTURE_TEARDOWN(abi)
 }
 
 #define EXPECT_CK(err)								\
-	EXPECT_EQ(sys_checkpoint(&self->ck, sizeof(self->ck)), -1);		\
-	EXPECT_EQ(errno, err)
+	do {									\
+		EXPECT_EQ(sys_checkpoint(&self->ck, sizeof(self->ck)), -1);	\
+		EXPECT_EQ(errno, err);						\
+	} while (0)
 
 #define EXPECT_RE(err)								\
-	EXPECT_EQ(sys_restart(&self->re, sizeof(self->re)), -1);		\
-	EXPECT_EQ(errno, err)
+	do {									\
+		EXPECT_EQ(sys_restart(&self->re, sizeof(self->re)), -1);	\
+		EXPECT_EQ(errno, err);						\
+	} while (0)
 
 TEST_F(abi, checkpoint_flags)
 {

@@ -163,7 +163,7 @@ static inline void subject_unshare_memory(void)
 /* Starts @fn as the leader of a session with nothing shared with the test. */
 static inline bool subject_start(struct subject *s, void (*fn)(void))
 {
-	strcpy(s->dir, "/tmp/ckpt-test-XXXXXX");
+	snprintf(s->dir, sizeof(s->dir), "/tmp/ckpt-test-XXXXXX");
 	if (!mkdtemp(s->dir))
 		return false;
 	s->pid = fork();

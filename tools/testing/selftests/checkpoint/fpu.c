@@ -30,7 +30,8 @@ static pthread_t start_release(void)
 	return thread;
 }
 
-#define SPIN(released)	"1: pause\n\tcmpl $0, %[rel]\n\tje 1b\n\t"
+/* until [rel] is set */
+#define SPIN	"1: pause\n\tcmpl $0, %[rel]\n\tje 1b\n\t"
 
 SURVIVE(sse_registers)
 {
@@ -38,7 +39,7 @@ SURVIVE(sse_registers)
 	pthread_t thread = start_release();
 
 	asm volatile("movdqu %[in], %%xmm7\n\t"
-		     SPIN(released)
+		     SPIN
 		     "movdqu %%xmm7, %[out]"
 		     : [out] "=m"(out) : [in] "m"(in), [rel] "m"(released) : "xmm7", "memory", "cc");
 	CHECK_EQ(out[0], in[0]);
@@ -52,7 +53,7 @@ SURVIVE(x87_registers)
 	pthread_t thread = start_release();
 
 	asm volatile("fldl %[in]\n\t"
-		     SPIN(released)
+		     SPIN
 		     "fstpl %[out]"
 		     : [out] "=m"(out) : [in] "m"(in), [rel] "m"(released) : "memory", "cc", "st");
 	CHECK(out == in);
@@ -69,7 +70,7 @@ SURVIVE(avx_registers)
 		return;
 	}
 	asm volatile("vmovdqu %[in], %%ymm9\n\t"
-		     SPIN(released)
+		     SPIN
 		     "vmovdqu %%ymm9, %[out]\n\tvzeroupper"
 		     : [out] "=m"(out) : [in] "m"(in), [rel] "m"(released) : "xmm9", "memory", "cc");
 	CHECK(!memcmp(in, out, sizeof(in)));

@@ -191,8 +191,9 @@ TEST_F(image, foreign)
 
 TEST_F(image, pid_taken)
 {
-	pid_t thief = syscall(SYS_clone3, &(struct { uint64_t a[11]; }){ .a = {
-			[4] = SIGCHLD, [8] = (uintptr_t)&self->s.pid, [9] = 1 } }, 88);
+	/* exit_signal, set_tid and set_tid_size of struct clone_args */
+	uint64_t args[11] = { [4] = SIGCHLD, [8] = (uintptr_t)&self->s.pid, [9] = 1 };
+	pid_t thief = syscall(SYS_clone3, args, sizeof(args));
 	char text[32];
 
 	if (!thief)

@@ -8,7 +8,7 @@
 #include "ckpt_test.h"
 
 static int kept = -1;
-static char stack[65536] __attribute__((aligned(16)));
+static _Alignas(16) char stack[65536];
 
 static int outsider_body(void *arg)
 {

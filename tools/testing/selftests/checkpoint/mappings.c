@@ -49,7 +49,7 @@ static void verify(const unsigned char *p, size_t len, unsigned int seed)
 }
 
 /* A number from the smaps of the mapping that contains @addr, in kB. */
-static unsigned long smaps(const void *addr, const char *key)
+static unsigned long smaps_kb(const void *addr, const char *key)
 {
 	unsigned long start, end, kb = ~0UL;
 	bool inside = false;
@@ -83,9 +83,9 @@ SURVIVE(huge_pages_stay_huge)
 
 	fill(p, 3 * HUGE, 1);
 	p[3 * HUGE + 5] = 77;
-	kb = smaps(p, "AnonHugePages");
+	kb = smaps_kb(p, "AnonHugePages");
 	subject_ready();
-	CHECK_EQ(smaps(p, "AnonHugePages"), kb);
+	CHECK_EQ(smaps_kb(p, "AnonHugePages"), kb);
 	verify(p, 3 * HUGE, 1);
 	CHECK_EQ(p[3 * HUGE + 5], 77);
 	CHECK_EQ(p[3 * HUGE + 6], 0);
@@ -149,7 +149,7 @@ SURVIVE(locked_memory)
 	q[0] = 1;
 	subject_ready();
 	verify(p, 4 * PAGE, 5);
-	CHECK_EQ(smaps(p, "Locked"), 64);
+	CHECK_EQ(smaps_kb(p, "Locked"), 64);
 	CHECK(!mincore(p, 16 * PAGE, vec));
 	for (i = 0; i < 16; i++)
 		CHECK_EQ(vec[i] & 1, 1);
@@ -169,7 +169,7 @@ SURVIVE(future_mappings_are_locked)
 	p = map(PAGE, RW, ANON, -1);
 	CHECK(!mincore(p, PAGE, vec));
 	CHECK_EQ(vec[0] & 1, 1);
-	CHECK_EQ(smaps(p, "Locked"), 4);
+	CHECK_EQ(smaps_kb(p, "Locked"), 4);
 	CHECK(!munlockall());
 }
 
@@ -368,7 +368,7 @@ SURVIVE(code_with_a_changed_page)
 	CHECK(!mprotect((void *)page, PAGE, PROT_READ | PROT_EXEC));
 	subject_ready();
 	CHECK_EQ(*(unsigned char *)page, saved);
-	CHECK(smaps((void *)page, "Private_Dirty") >= 4);
+	CHECK(smaps_kb((void *)page, "Private_Dirty") >= 4);
 }
 
 REFUSE(hugetlb, EOPNOTSUPP, "hugetlb: not supported")
