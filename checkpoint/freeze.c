@@ -137,10 +137,10 @@ void __ckpt_resume_call(void)
  */
 void ckpt_mark_woken(void)
 {
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	current->jobctl |= JOBCTL_CKPT_WOKEN;
 	set_thread_flag(TIF_SIGPENDING);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 /**

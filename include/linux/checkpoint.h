@@ -299,6 +299,9 @@ void ckpt_cow_free(struct ckpt_cow *cow);
  */
 void ckpt_mark_woken(void);
 
+/* The sighand of a task that cannot lose it now: current, or one that is held. */
+#define ckpt_sighand(task)	rcu_dereference_protected((task)->sighand, true)
+
 #endif /* CONFIG_CHECKPOINT */
 
 #endif /* _LINUX_CHECKPOINT_H */

@@ -68,8 +68,12 @@ static bool has_io_flusher(struct task_struct *task)
 
 static bool has_shared_io_context(struct task_struct *task)
 {
-	guard(spinlock)(&task->alloc_lock);
-	return task->io_context && atomic_read(&task->io_context->active_ref) > 1;
+	bool shared;
+
+	task_lock(task);
+	shared = task->io_context && atomic_read(&task->io_context->active_ref) > 1;
+	task_unlock(task);
+	return shared;
 }
 
 static bool has_io_uring(struct task_struct *task)

@@ -109,7 +109,7 @@ static void sighand_set(struct sighand_struct *sighand, const struct ckpt_rec_si
 
 static void *sighand_restore(struct ckpt_ctx *ctx)
 {
-	struct sighand_struct *sighand = current->sighand;
+	struct sighand_struct *sighand = ckpt_sighand(current);
 	struct ckpt_rec_sighand *rec;
 	int i, err;
 

@@ -55,13 +55,13 @@ static int sigmask_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		return ret;
 	rec.sighand = ret;
 
-	spin_lock_irq(&task->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(task)->siglock);
 	rec.blocked = ckpt_sigset(&task->blocked);
 	if (test_tsk_restore_sigmask(task)) {
 		rec.saved = ckpt_sigset(&task->saved_sigmask);
 		rec.flags = CKPT_SIGMASKF_SAVED;
 	}
-	spin_unlock_irq(&task->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(task)->siglock);
 
 	rec.altstack_sp = task->sas_ss_sp;
 	rec.altstack_size = task->sas_ss_size;

@@ -24,11 +24,11 @@ static int sigpending_check(struct ckpt_ctx *ctx, struct task_struct *task,
 	struct sigqueue *q;
 	int sig = 0;
 
-	spin_lock_irq(&task->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(task)->siglock);
 	list_for_each_entry(q, &pending->list, list)
 		if (is_timer_signal(q))
 			sig = q->info.si_signo;
-	spin_unlock_irq(&task->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(task)->siglock);
 	if (sig)
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: pending signal %d of a POSIX timer",
 				   ckpt_whom(ctx), sig);
@@ -83,9 +83,9 @@ static int sigpending_write(struct ckpt_ctx *ctx, struct task_struct *task,
 	unsigned int i, nr;
 	int err = 0;
 
-	spin_lock_irq(&task->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(task)->siglock);
 	nr = sigpending_count(pending);
-	spin_unlock_irq(&task->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(task)->siglock);
 	if (!nr)
 		return 0;
 	if (nr > SIGPENDING_MAX)
@@ -94,9 +94,9 @@ static int sigpending_write(struct ckpt_ctx *ctx, struct task_struct *task,
 	recs = kvcalloc(nr, sizeof(*recs), GFP_KERNEL);
 	if (!recs)
 		return -ENOMEM;
-	spin_lock_irq(&task->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(task)->siglock);
 	nr = sigpending_snapshot(pending, recs, nr);
-	spin_unlock_irq(&task->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(task)->siglock);
 	for (i = 0; i < nr && !err; i++)
 		err = ckpt_write(ctx, rec_type, &recs[i], sizeof(recs[i]));
 	kvfree(recs);

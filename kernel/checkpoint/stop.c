@@ -40,13 +40,13 @@ static int stop_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_stop rec = {};
 
-	spin_lock_irq(&task->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(task)->siglock);
 	rec.flags = stop_flags(task);
 	if (rec.flags & CKPT_STOPF_STOPPED) {
 		rec.exit_code = task->signal->group_exit_code;
 		rec.signal = task->jobctl & JOBCTL_STOP_SIGMASK;
 	}
-	spin_unlock_irq(&task->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(task)->siglock);
 
 	if (!rec.flags)
 		return 0;
@@ -79,10 +79,10 @@ static void stop_restore_late(void *data)
 {
 	struct signal_struct *sig = current->signal;
 
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	if (!(sig->flags & SIGNAL_GROUP_EXIT))
 		stop_set_flags(sig, data);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 static int stop_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
@@ -103,11 +103,11 @@ static int stop_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	if (err || !(rec.flags & CKPT_STOPF_STOPPED))
 		return err;
 
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	if (!__fatal_signal_pending(current))
 		current->jobctl = (current->jobctl & ~JOBCTL_STOP_SIGMASK) | rec.signal |
 				  JOBCTL_STOP_PENDING;
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 	return 0;
 }
 

@@ -4,12 +4,12 @@
  */
 #include <linux/memcontrol.h>
 #include <linux/pagemap.h>
+#include <linux/pgalloc.h>
 #include <linux/rmap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/uio.h>
-#include <asm/pgalloc.h>
 
 #include "mm.h"
 

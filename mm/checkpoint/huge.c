@@ -6,10 +6,10 @@
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
 #include <linux/memcontrol.h>
+#include <linux/pgalloc.h>
 #include <linux/rmap.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
-#include <asm/pgalloc.h>
 
 #include "../internal.h"
 #include "mm.h"
