@@ -83,12 +83,15 @@ struct ckpt_stats {
 /**
  * struct ckpt_ctx - one checkpoint or restart
  * @flags: CHECKPOINT_* or RESTART_*
+ * @id: what checkpoint(2) returns; it is in the image
  * @log: what goes to @log_file
+ * @log_file: where the caller wants messages, or NULL
  * @objhash: shared objects, by pointer or by objref
  * @writer: image being written
  * @reader: image being read
  * @image_file: where it goes or comes from, NULL with CHECKPOINT_DRY_RUN
  * @externals: declared external objects
+ * @nr_externals: number of @externals
  * @root: root directory of the caller; paths in the image start there
  * @pid_ns: pid namespace of the caller; pids in the image are numbers of it
  * @now_ns: CLOCK_MONOTONIC at the freeze, or at the release of the tree

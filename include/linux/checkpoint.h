@@ -11,6 +11,7 @@
 #include <uapi/linux/checkpoint_image.h>
 
 struct ckpt_ctx;
+struct ckpt_rec_file;
 struct task_struct;
 struct file;
 struct file_operations;
@@ -132,7 +133,6 @@ struct ckpt_task_ops {
  *	the file with one reference. The caller sets position, flags and
  *	owner afterwards.
  */
-struct ckpt_rec_file;
 struct ckpt_file_ops {
 	const char *name;
 	u16 rec_type;

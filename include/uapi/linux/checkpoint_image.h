@@ -167,6 +167,7 @@ enum {
  * @id: what checkpoint(2) returned
  * @reserved: 0
  * @release: kernel release that wrote the image, for people
+ * @pad: 0
  */
 struct ckpt_rec_header {
 	__u64 magic;
@@ -314,6 +315,7 @@ struct ckpt_page_run {
  * @nr_runs: number of struct ckpt_page_run that follow in this record
  * @data_len: bytes in the DATA block that follows, 0 if none does: the sum of
  *	all runs but CKPT_RUN_COW, in order
+ * @pad: 0
  */
 struct ckpt_rec_pages {
 	__u32 objref;

@@ -317,6 +317,7 @@ test_interrupted()
 	wait "$tool" 2>/dev/null
 	[ $? = $((128 + 15)) ] || return
 	start_seven
+	# shellcheck disable=SC2217 # it only keeps the FIFO open
 	sleep 60 <stalled &
 	$ckpt checkpoint --container --kill "$pid" >stalled &
 	tool=$!
