@@ -59,6 +59,7 @@ static void reap_child(struct ckpt_child *child)
  * @ctx: the context
  *
  * Context: The restarter, with no closure running. Sleeps until all are gone.
+ * Leaves TIF_SIGPENDING to be computed again, when the mask is restored.
  */
 void ckpt_abort(struct ckpt_ctx *ctx)
 {
@@ -82,7 +83,4 @@ void ckpt_abort(struct ckpt_ctx *ctx)
 		if (child->task && !ckpt_child_is_thread(child))
 			reap_child(child);
 	}
-	spin_lock_irq(&current->sighand->siglock);
-	recalc_sigpending();
-	spin_unlock_irq(&current->sighand->siglock);
 }

@@ -113,7 +113,9 @@ static void link_parent(const struct ckpt_child *child)
 static void link_subreaper(const struct ckpt_child *child)
 {
 	struct signal_struct *signal = child->task->signal;
-	struct signal_struct *above = child->task->real_parent->signal;
+	struct task_struct *parent = rcu_dereference_protected(child->task->real_parent,
+						lockdep_is_held(&tasklist_lock));
+	struct signal_struct *above = parent->signal;
 
 	signal->is_child_subreaper = !!(child->rec.flags & CKPT_TASKF_SUBREAPER);
 	signal->has_child_subreaper = above->is_child_subreaper || above->has_child_subreaper;

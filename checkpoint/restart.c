@@ -247,6 +247,7 @@ long ckpt_do_restart(struct ckpt_ctx *ctx)
 		root = xa_load(&r->children, 0);
 		ret = root->rec.pid;
 	}
+	/* Differs from the present mask in SIGSTOP at least: TIF_SIGPENDING is set right. */
 	__set_current_blocked(&blocked);
 	ctx->restart = NULL;
 	ckpt_restart_put(r);

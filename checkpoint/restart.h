@@ -76,7 +76,7 @@ enum ckpt_child_state {
  */
 struct ckpt_restart {
 	refcount_t users;
-	spinlock_t lock;
+	spinlock_t lock; /* see above */
 	wait_queue_head_t wait;
 	wait_queue_head_t gate;
 	atomic_t nr_working;

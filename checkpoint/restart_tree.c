@@ -165,7 +165,7 @@ static int check_leader(struct ckpt_ctx *ctx, struct ckpt_child *child)
 		if (!child->parent || ckpt_child_is_thread(child->parent))
 			return bad_task(ctx, child, "parent %u is no process before it",
 					rec->parent);
-	} else if (rec->parent != CKPT_TASK_NONE || ckpt_child_is_zombie(child)) {
+	} else if (rec->parent != CKPT_TASK_NONE) {
 		return bad_task(ctx, child, "not valid for the root");
 	}
 	return check_sharing(ctx, child);
@@ -243,7 +243,7 @@ static int read_task(struct ckpt_ctx *ctx, u32 index)
 
 	child = kzalloc(sizeof(*child), GFP_KERNEL_ACCOUNT);
 	if (!child)
-		return ckpt_err(ctx, -ENOMEM, "out of memory");
+		return ckpt_err(ctx, -ENOMEM, "no memory for task %u", index);
 	child->restart = r;
 	child->index = index;
 	init_waitqueue_head(&child->wait);
@@ -261,6 +261,8 @@ static int read_task(struct ckpt_ctx *ctx, u32 index)
 /* What depends on records that come later */
 static int check_relations(struct ckpt_ctx *ctx, struct ckpt_child *child)
 {
+	if (!child->index && ckpt_child_is_dead(child))
+		return bad_task(ctx, child, "the root is dead");
 	if (child->parent && ckpt_child_is_dead(child->parent))
 		return bad_task(ctx, child, "parent is dead");
 	if (child->creator && ckpt_child_is_dead(child->creator))
