@@ -150,4 +150,123 @@ SURVIVE(child_grew_its_heap)
 	CHECK_EQ(status, 0);
 }
 
+static void fill_part(int quarter, int value)
+{
+	size_t i;
+
+	for (i = 0; i < LEN / 4; i += 4096)
+		mem[quarter * (LEN / 4) + i] = value;
+}
+
+static void check_parts(int a, int b, int c, int d)
+{
+	const int values[] = { a, b, c, d };
+	size_t i;
+
+	for (i = 0; i < LEN; i += 4096)
+		CHECK_EQ(mem[i], values[i / (LEN / 4)]);
+}
+
+static void wait_for(int i)
+{
+	while (!shared[i])
+		subject_sleep_ms(1);
+}
+
+/* Each generation overwrites what it shares with the one before a bit later. */
+static void grandchild(void)
+{
+	fill_part(3, 33);
+	shared[2] = getpid();
+	wait_for(10);
+	check_parts(10, 20, 22, 33);
+	_exit(0);
+}
+
+static void child(void)
+{
+	int status;
+	pid_t kid;
+
+	fill_part(2, 22);
+	fill_part(3, 23);
+	kid = fork();
+	if (!kid)
+		grandchild();
+	wait_for(2);
+	fill_part(1, 21);
+	shared[1] = getpid();
+	wait_for(10);
+	check_parts(10, 21, 22, 23);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+	_exit(0);
+}
+
+SURVIVE(grandchildren_share_pages)
+{
+	unsigned long before, after;
+	int status, i;
+	pid_t kid;
+
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mem = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED && mem != MAP_FAILED);
+	for (i = 0; i < 4; i++)
+		fill_part(i, (i + 1) * 10);
+	kid = fork();
+	if (!kid)
+		child();
+	wait_for(1);
+	before = pss(getpid(), mem) + pss(shared[1], mem) + pss(shared[2], mem);
+	CHECK(before <= LEN * 9 / 4 + 65536);
+	subject_ready();
+	after = pss(getpid(), mem) + pss(shared[1], mem) + pss(shared[2], mem);
+	dprintf(2, "pss %lu kB before, %lu kB after\n", before >> 10, after >> 10);
+	CHECK(after <= before + before / 50);
+	check_parts(10, 20, 30, 40);
+	fill_part(0, 1);
+	shared[10] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+/* The mapping has moved, so the pages are at another place than in the relative. */
+SURVIVE(child_moved_its_mapping)
+{
+	unsigned long before, after;
+	int status;
+	pid_t kid;
+
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mem = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED && mem != MAP_FAILED);
+	memset(mem, 'm', LEN);
+	kid = fork();
+	if (!kid) {
+		unsigned char *to = mmap(NULL, 2 * LEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+					 -1, 0);
+
+		CHECK(mremap(mem + LEN / 4, LEN / 2, LEN / 2, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     to + LEN) == to + LEN);
+		shared[1] = 1;
+		wait_for(10);
+		CHECK_EQ(to[LEN], 'm');
+		CHECK_EQ(to[LEN + LEN / 2 - 1], 'm');
+		CHECK_EQ(mem[LEN - 1], 'm');
+		memset(to + LEN, 'x', LEN / 2);
+		_exit(0);
+	}
+	wait_for(1);
+	before = pss(getpid(), mem);
+	subject_ready();
+	after = pss(getpid(), mem);
+	dprintf(2, "pss %lu kB before, %lu kB after\n", before >> 10, after >> 10);
+	CHECK(after <= before + before / 50);
+	shared[10] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(mem[LEN / 2], 'm');
+}
+
 TEST_HARNESS_MAIN
