@@ -314,6 +314,43 @@ int ckpt_err(struct ckpt_ctx *ctx, int err, const char *fmt, ...)
 	return err;
 }
 
+static const char *ckpt_log_reason(int err)
+{
+	switch (err) {
+	case -ENOMEM:
+		return "out of memory";
+	case -E2BIG:
+		return "the image is newer than this kernel";
+	case -EINTR:
+		return "interrupted";
+	default:
+		return "failed";
+	}
+}
+
+/**
+ * ckpt_log_explain() - leave no error without a word
+ * @ctx: the operation
+ * @err: errno, negative, or another result
+ * @doing: what failed, if it failed: "restoring"
+ * @what: the name of the part that it failed at
+ *
+ * For errors that stand for themselves, so that not each place has to say what
+ * is the same for all: nothing is added to a reason that was given.
+ *
+ * Context: Any but interrupts. Takes the log's spinlock.
+ * Return: @err.
+ */
+long ckpt_log_explain(struct ckpt_ctx *ctx, long err, const char *doing, const char *what)
+{
+	const char *whom = ckpt_whom(ctx);
+
+	if (err >= 0 || ckpt_log_error(&ctx->log))
+		return err;
+	return ckpt_err(ctx, err, "%s%s%s %s: %s", whom, *whom ? ": " : "", doing, what,
+			ckpt_log_reason(err));
+}
+
 /**
  * ckpt_refuse() - record state that cannot be represented
  * @ctx: the operation

@@ -120,8 +120,10 @@ int ckpt_obj_ref(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops *ops
 {
 	struct ckpt_obj *obj = ckpt_objhash_find(&ctx->objhash, ptr);
 
-	if (obj && obj->ops == ops)
+	if (obj && obj->ops == ops) {
+		obj->flags |= CKPT_OBJ_REFERRED;
 		return obj->objref;
+	}
 	return ckpt_err(ctx, -EAGAIN, "reverse leak: %s appeared since the tree was collected%s%s",
 			ops->obj_name, *ckpt_whom(ctx) ? ": " : "", ckpt_whom(ctx));
 }
@@ -135,7 +137,8 @@ static int ckpt_obj_collect_one(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	ctx->owner = obj->owner;
 	ckpt_set_whom(ctx, obj->owner < ctx->tree.nr ? ctx->tree.tasks[obj->owner].task : NULL);
 	if (obj->ops->collect)
-		err = obj->ops->collect(ctx, obj->ptr);
+		err = ckpt_log_explain(ctx, obj->ops->collect(ctx, obj->ptr), "collecting",
+				       obj->ops->obj_name);
 	obj->flags |= CKPT_OBJ_COLLECTED;
 	return err < 0 ? err : 0;
 }
@@ -336,7 +339,8 @@ static int ckpt_obj_write(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 
 	err = ckpt_write(ctx, CKPT_REC_OBJ, &rec, sizeof(rec));
 	if (!err)
-		err = obj->ops->checkpoint(ctx, obj->ptr);
+		err = ckpt_log_explain(ctx, obj->ops->checkpoint(ctx, obj->ptr), "saving",
+				       obj->ops->obj_name);
 	if (err < 0)
 		return err;
 	obj->flags |= CKPT_OBJ_CHECKPOINTED;
@@ -376,17 +380,22 @@ int ckpt_obj_write_all(struct ckpt_ctx *ctx)
 
 /**
  * ckpt_obj_checkpointed() - Check that every collected object was written
- * @ctx: the context
+ * @ctx: the context; objects and tasks have been written
+ *
+ * The hash keeps an object that somebody outside has taken from the tree
+ * meanwhile, and it is written. But then nothing in the image refers to it.
  *
  * Return: 0, or -EAGAIN if one disappeared meanwhile.
  */
 int ckpt_obj_checkpointed(struct ckpt_ctx *ctx)
 {
+	const u32 both = CKPT_OBJ_CHECKPOINTED | CKPT_OBJ_REFERRED;
 	struct ckpt_obj *obj;
 
 	ckpt_objhash_for_each(obj, &ctx->objhash)
-		if (!(obj->flags & CKPT_OBJ_CHECKPOINTED))
-			return ckpt_err(ctx, -EAGAIN, "%s #%u was collected but not written",
+		if ((obj->flags & both) != both)
+			return ckpt_err(ctx, -EAGAIN,
+					"%s #%u disappeared since the tree was collected",
 					obj->ops->obj_name, obj->objref);
 	return 0;
 }
@@ -422,10 +431,10 @@ int ckpt_obj_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_obj *rec)
 				"image: %s %u cannot be entered", ops->obj_name, rec->objref);
 
 	ctx->obj = obj;
-	ptr = ops->restore(ctx);
+	ptr = ops->restore(ctx) ?: ERR_PTR(-EINVAL);
 	ctx->obj = NULL;
-	if (IS_ERR_OR_NULL(ptr))
-		return ptr ? PTR_ERR(ptr) : -EINVAL;
+	if (IS_ERR(ptr))
+		return ckpt_log_explain(ctx, PTR_ERR(ptr), "restoring", ops->obj_name);
 	obj->ptr = ptr;
 	obj->flags |= CKPT_OBJ_RESTORED;
 	return 0;

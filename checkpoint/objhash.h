@@ -14,6 +14,7 @@
 #define CKPT_OBJ_COLLECTED	BIT(1)	/* ops->collect() has run */
 #define CKPT_OBJ_EXTERNAL	BIT(2)	/* declared external: exempt from the leak check */
 #define CKPT_OBJ_RESTORED	BIT(3)	/* restart: owned by the hash, may be fetched */
+#define CKPT_OBJ_REFERRED	BIT(4)	/* a record refers to it */
 
 /**
  * struct ckpt_obj - one shared object

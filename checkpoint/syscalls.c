@@ -150,7 +150,7 @@ SYSCALL_DEFINE2(checkpoint, struct checkpoint_args __user *, uargs, size_t, usiz
 	ctx->root_task = root;
 	if (!ckpt_dry_run(ctx))
 		ctx->id = atomic_inc_return(&ckpt_last_id) & INT_MAX;
-	ret = ckpt_do_checkpoint(ctx);
+	ret = ckpt_log_explain(ctx, ckpt_do_checkpoint(ctx), "saving", "the tree");
 	ckpt_log_drain(ctx);
 	ckpt_ctx_free(ctx);
 	return ret;
@@ -184,6 +184,7 @@ SYSCALL_DEFINE2(restart, struct restart_args __user *, uargs, size_t, usize)
 	if (!ret)
 		ret = ckpt_do_restart(ctx);
 	ckpt_stream_close(ctx);
+	ckpt_log_explain(ctx, ret, "restoring", "the tree");
 	ckpt_log_drain(ctx);
 	ckpt_ctx_free(ctx);
 	return ret;

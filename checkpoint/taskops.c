@@ -102,7 +102,7 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 
 		if (!ops->collect || !ckpt_task_has_part(ops, represents))
 			continue;
-		err = ops->collect(ctx, task);
+		err = ckpt_log_explain(ctx, ops->collect(ctx, task), "collecting", ops->name);
 		if (err < 0)
 			return err;
 	}
@@ -131,7 +131,8 @@ int ckpt_task_write(struct ckpt_ctx *ctx, u32 index, struct task_struct *task)
 		const struct ckpt_task_ops *ops = ckpt_task_parts[i];
 
 		if (ckpt_task_has_part(ops, represents))
-			err = ops->checkpoint(ctx, task);
+			err = ckpt_log_explain(ctx, ops->checkpoint(ctx, task), "saving",
+					       ops->name);
 	}
 	return err ?: ckpt_write(ctx, CKPT_REC_TASK_END, NULL, 0);
 }
@@ -147,7 +148,7 @@ static int ckpt_task_read_part(struct ckpt_ctx *ctx, const struct ckpt_rec *rec,
 	}
 	if (rec->type < last)
 		return ckpt_err(ctx, -EINVAL, "image: task state %s is out of order", ops->name);
-	return ops->restore(ctx, rec);
+	return ckpt_log_explain(ctx, ops->restore(ctx, rec), "restoring", ops->name);
 }
 
 /**
