@@ -279,7 +279,7 @@ static inline void subject_clean(struct subject *s)
 {
 	char cmd[128];
 
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", s->dir);
+	snprintf(cmd, sizeof(cmd), "rm -rf %.63s", s->dir);
 	if (system(cmd))
 		fprintf(stderr, "# cannot remove %s\n", s->dir);
 }

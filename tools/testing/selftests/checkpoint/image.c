@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 #include "ckpt_test.h"
 
@@ -215,7 +216,34 @@ TEST_F(image, file_missing)
 	EXPECT_EQ(kill(self->s.pid, 0), -1);
 }
 
+/* A file system that is too small for the image */
 TEST_F(image, sink_is_full)
+{
+	struct checkpoint_args args = { .pidfd = -1 };
+	char dir[96], path[128];
+
+	snprintf(dir, sizeof(dir), "%s/small", self->s.dir);
+	snprintf(path, sizeof(path), "%s/image", dir);
+	ASSERT_EQ(mkdir(dir, 0700), 0);
+	ASSERT_EQ(mount("none", dir, "tmpfs", 0, "size=16k"), 0);
+	ASSERT_EQ(try_restart(self, self->len), self->s.pid) subject_print(&self->s);
+	args.pid = self->s.pid;
+	args.flags = CHECKPOINT_KILL;
+	args.image_fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	args.log_fd = test_open(&self->s, "log", O_CREAT | O_TRUNC | O_RDWR);
+	EXPECT_EQ(sys_checkpoint(&args, sizeof(args)), -1);
+	EXPECT_EQ(errno, ENOSPC);
+	test_read_log(&self->s, args.log_fd);
+	EXPECT_TRUE(log_has(&self->s, "no space left")) subject_print(&self->s);
+	close(args.image_fd);
+	EXPECT_EQ(umount2(dir, MNT_DETACH), 0);
+	EXPECT_EQ(kill(self->s.pid, 0), 0);
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	subject_kill(&self->s);
+}
+
+/* A device is no place for an image. */
+TEST_F(image, sink_is_a_device)
 {
 	struct checkpoint_args args = { .pidfd = -1, .log_fd = -1 };
 
@@ -223,8 +251,8 @@ TEST_F(image, sink_is_full)
 	args.pid = self->s.pid;
 	args.image_fd = open("/dev/full", O_WRONLY);
 	EXPECT_EQ(sys_checkpoint(&args, sizeof(args)), -1);
-	EXPECT_EQ(errno, ENOSPC);
-	EXPECT_EQ(kill(self->s.pid, 0), 0);
+	EXPECT_EQ(errno, EINVAL);
+	close(args.image_fd);
 	subject_kill(&self->s);
 }
 

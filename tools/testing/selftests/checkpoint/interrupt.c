@@ -1,0 +1,551 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whoever calls checkpoint(2) or restart(2) is killed at any moment, and so are
+ * the tasks that are being restored. A saved tree goes on as if nothing had
+ * happened; of a tree that is being restored nothing is left.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+
+#include "census.h"
+
+#define NR_WORKERS	6	/* tasks of the tree that count */
+#define PROGRESS_MS	20000
+
+/* Counters that the tree's tasks write to a file, and the test reads. */
+struct progress {
+	uint64_t count[NR_WORKERS];
+};
+
+static int progress_fd;
+
+static void *count_for_ever(void *arg)
+{
+	long n = (long)arg;
+	uint64_t count;
+
+	for (count = 1;; count++) {
+		CHECK_EQ(pwrite(progress_fd, &count, sizeof(count), n * sizeof(count)),
+			 sizeof(count));
+		if (n % 2)
+			sched_yield();
+		else
+			subject_sleep_ms(1);
+	}
+	return NULL;
+}
+
+static size_t ballast;
+
+static void subject_busy(void)
+{
+	pthread_t thread;
+	char *p;
+	long n;
+
+	p = mmap(NULL, ballast, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 1, ballast);
+	progress_fd = open("progress", O_CREAT | O_RDWR, 0644);
+	CHECK(progress_fd >= 0);
+	for (n = 0; n < 3; n++)
+		CHECK(!pthread_create(&thread, NULL, count_for_ever, (void *)n));
+	for (; n < NR_WORKERS; n++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (!pid) {
+			p[0] = n;
+			count_for_ever((void *)n);
+		}
+	}
+	subject_ready();
+}
+
+static bool read_progress(struct subject *s, struct progress *now)
+{
+	int fd = test_open(s, "progress", O_RDONLY);
+	bool ok;
+
+	*now = (struct progress){};
+	ok = fd >= 0 && read(fd, now, sizeof(*now)) >= 0;
+	close(fd);
+	return ok;
+}
+
+/* Does each thread and process of the tree go on? */
+static bool all_progress(struct subject *s)
+{
+	struct progress before, now;
+	int n, ms;
+
+	if (!read_progress(s, &before))
+		return false;
+	for (ms = 0; ms < PROGRESS_MS; ms++) {
+		if (!read_progress(s, &now))
+			return false;
+		for (n = 0; n < NR_WORKERS && now.count[n] > before.count[n]; n++)
+			;
+		if (n == NR_WORKERS)
+			return true;
+		subject_sleep_ms(1);
+	}
+	fprintf(stderr, "# task %d of the tree stands still\n", n);
+	return false;
+}
+
+static long us_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void no_action(int sig)
+{
+}
+
+/* A process that calls checkpoint(2); exits with 0 or the errno. */
+static pid_t start_checkpointer(struct subject *s, int image_fd)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct checkpoint_args args = {
+			.pid = s->pid, .pidfd = -1, .image_fd = image_fd, .log_fd = -1,
+		};
+
+		_exit(sys_checkpoint(&args, sizeof(args)) > 0 ? 0 : errno);
+	}
+	return pid;
+}
+
+FIXTURE(interrupt)
+{
+	struct subject s;
+	struct census before;
+	unsigned int seed;
+};
+
+FIXTURE_SETUP(interrupt)
+{
+	struct sigaction action = { .sa_handler = no_action };
+
+	/* for those whom we start and signal at once */
+	sigaction(SIGUSR1, &action, NULL);
+	memset(&self->s, 0, sizeof(self->s));
+	self->seed = 1;
+	ballast = 4 << 20;
+	ASSERT_TRUE(census_adopt_orphans());
+}
+
+FIXTURE_TEARDOWN(interrupt)
+{
+	if (self->s.pid > 0)
+		subject_kill(&self->s);
+	census_kill_children();
+	subject_clean(&self->s);
+}
+
+/* How long a checkpoint takes that nobody disturbs */
+static long checkpoint_us(struct subject *s)
+{
+	long start = us_now();
+
+	return subject_checkpoint(s, 0) > 0 ? us_now() - start : -1;
+}
+
+#define KILLS	60
+
+TEST_F_TIMEOUT(interrupt, checkpoint_to_a_file, 300)
+{
+	long us;
+	int i;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_busy)) subject_print(&self->s);
+	us = checkpoint_us(&self->s);
+	ASSERT_GT(us, 0) subject_print(&self->s);
+	for (i = 0; i < KILLS; i++) {
+		int fd = test_open(&self->s, "image", O_CREAT | O_TRUNC | O_RDWR), status;
+		pid_t pid = start_checkpointer(&self->s, fd);
+		bool handled = i % 3 == 2;
+
+		close(fd);
+		usleep(rand_r(&self->seed) % (us + us / 4));
+		kill(pid, handled ? SIGUSR1 : SIGKILL);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status))
+			ASSERT_EQ(WEXITSTATUS(status), EINTR);
+		ASSERT_TRUE(all_progress(&self->s));
+		if (i % 10 == 0)
+			ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	}
+	ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+}
+
+static void read_slowly(int fd, size_t bytes)
+{
+	char buf[16384];
+	ssize_t n;
+
+	while (bytes) {
+		n = read(fd, buf, bytes < sizeof(buf) ? bytes : sizeof(buf));
+		if (n <= 0)
+			return;
+		bytes -= n;
+	}
+}
+
+TEST_F_TIMEOUT(interrupt, checkpoint_to_a_pipe, 300)
+{
+	int i;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_busy)) subject_print(&self->s);
+	for (i = 0; i < KILLS; i++) {
+		size_t bytes = i < 20 ? i * 512 : rand_r(&self->seed) % (5 << 20);
+		bool handled = i % 3 == 2;
+		int fds[2], status;
+		pid_t pid;
+
+		ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
+		pid = start_checkpointer(&self->s, fds[1]);
+		close(fds[1]);
+		read_slowly(fds[0], bytes);
+		usleep(rand_r(&self->seed) % 2000);
+		kill(pid, handled ? SIGUSR1 : SIGKILL);
+		if (handled)
+			read_slowly(fds[0], SIZE_MAX);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		close(fds[0]);
+		if (WIFEXITED(status) && WEXITSTATUS(status))
+			ASSERT_EQ(WEXITSTATUS(status), EINTR);
+		ASSERT_TRUE(all_progress(&self->s));
+		if (i % 10 == 0)
+			ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	}
+	ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+}
+
+/* An image in memory, and the pids that it needs. */
+struct target {
+	char *data;
+	size_t len;
+	pid_t pids[32];
+	int nr_pids;
+};
+
+static bool take_target(struct subject *s, struct target *t)
+{
+	size_t at = 0;
+	struct stat st;
+	int fd;
+
+	if (!subject_start(s, subject_busy) || subject_checkpoint(s, CHECKPOINT_KILL) <= 0)
+		return false;
+	census_kill_children();
+	fd = test_open(s, "image", O_RDONLY);
+	if (fd < 0 || fstat(fd, &st))
+		return false;
+	t->len = st.st_size;
+	t->data = mmap(NULL, t->len, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	if (t->data == MAP_FAILED)
+		return false;
+	/* the tasks stand in the first block, behind two other records */
+	t->nr_pids = 0;
+	for (at = sizeof(struct ckpt_block); at < t->len && t->nr_pids < 32;) {
+		const struct ckpt_record *rec = (const void *)(t->data + at);
+		const struct ckpt_rec_tree_task *task = (const void *)(rec + 1);
+
+		if (rec->type > CKPT_REC_TREE_TASK)
+			break;
+		if (rec->type == CKPT_REC_TREE_TASK)
+			t->pids[t->nr_pids++] = task->pid;
+		at += sizeof(*rec) + ((rec->len + 7) & ~7U);
+	}
+	s->pid = 0;
+	return t->nr_pids == NR_WORKERS + 1;
+}
+
+/* Another thread of the restarter, to end it by exit_group(2) */
+static void *exit_when_told(void *arg)
+{
+	int fd = (long)arg;
+	char c;
+
+	if (read(fd, &c, 1) == 1)
+		_exit(99);
+	return NULL;
+}
+
+/* A process that calls restart(2) from a pipe; exits with 0 or the errno. */
+static pid_t start_restarter(const int *image, const int *end)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct restart_args args = { .image_fd = image[0], .log_fd = -1 };
+		pthread_t thread;
+
+		close(image[1]);
+		close(end[1]);
+		if (pthread_create(&thread, NULL, exit_when_told, (void *)(long)end[0]))
+			_exit(98);
+		_exit(sys_restart(&args, sizeof(args)) > 0 ? 0 : errno);
+	}
+	return pid;
+}
+
+/* Writes and waits until the reader has taken all of it, or is gone. */
+static bool feed(int fd, const char *p, size_t len)
+{
+	int left, ms;
+
+	while (len) {
+		ssize_t n = write(fd, p, len < 65536 ? len : 65536);
+
+		if (n < 0)
+			return false;
+		p += n;
+		len -= n;
+		for (ms = 0; ms < 5000 && !ioctl(fd, FIONREAD, &left) && left; ms++)
+			usleep(100);
+	}
+	return true;
+}
+
+static int count_alive(const struct target *t)
+{
+	int i, n = 0;
+
+	for (i = 0; i < t->nr_pids; i++)
+		n += syscall(SYS_tgkill, t->pids[i], t->pids[i], 0) == 0 ||
+		     kill(t->pids[i], 0) == 0;
+	return n;
+}
+
+enum end { END_KILL, END_EXIT, END_CLOSE, END_MAX };
+
+/*
+ * Feeds @bytes of the image to a restarter and ends it. True if of the tree
+ * nothing is left.
+ */
+static bool end_restarter(const struct target *t, size_t bytes, enum end how, unsigned int *seed)
+{
+	int image[2], end[2], status, alive;
+	pid_t pid;
+
+	if (pipe2(image, O_CLOEXEC) || pipe2(end, O_CLOEXEC))
+		return false;
+	pid = start_restarter(image, end);
+	close(image[0]);
+	close(end[0]);
+	feed(image[1], t->data, bytes);
+	usleep(rand_r(seed) % 500);
+	if (how == END_KILL)
+		kill(pid, SIGKILL);
+	else if (how == END_EXIT && write(end[1], "x", 1) != 1)
+		return false;
+	else if (how == END_CLOSE)
+		close(image[1]);
+	if (waitpid(pid, &status, 0) != pid)
+		return false;
+	if (how != END_CLOSE)
+		close(image[1]);
+	close(end[1]);
+	alive = count_alive(t);
+	if (alive)
+		fprintf(stderr, "# %d tasks are left after %zu of %zu bytes, end %d, status %#x\n",
+			alive, bytes, t->len, how, status);
+	return !alive;
+}
+
+static bool restarts(struct subject *s, const struct target *t)
+{
+	int fd = test_open(s, "image", O_RDWR);
+	bool same = true;
+	pid_t pid;
+
+	close(fd);
+	pid = subject_restart(s, 0);
+	same = pid == t->pids[0] && count_alive(t) == t->nr_pids;
+	s->pid = pid;
+	same = same && all_progress(s);
+	s->pid = 0;
+	census_kill_children();
+	return same;
+}
+
+#define CHUNKS	48
+
+TEST_F_TIMEOUT(interrupt, restarter, 600)
+{
+	struct target t;
+	int i, how;
+
+	signal(SIGPIPE, SIG_IGN);
+	ballast = 256 << 10;
+	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
+	ASSERT_TRUE(end_restarter(&t, t.len / 2, END_KILL, &self->seed));
+	census_take(&self->before);
+	for (how = 0; how < END_MAX; how++) {
+		for (i = 0; i < CHUNKS; i++) {
+			/* the interesting parts are the first bytes and the last */
+			size_t bytes = i < 16 ? i * 512 : i < 32 ? t.len - (i - 15) * 512 :
+				       (i - 32) * (t.len / 16);
+
+			ASSERT_TRUE(end_restarter(&t, bytes, how, &self->seed));
+		}
+		ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
+	}
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+/* The whole image is there: it is killed anywhere between begin and end. */
+TEST_F_TIMEOUT(interrupt, restarter_at_full_speed, 600)
+{
+	struct target t;
+	long us;
+	int i;
+
+	ballast = 256 << 10;
+	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
+	us = us_now();
+	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
+	us = us_now() - us;
+	census_take(&self->before);
+	for (i = 0; i < 2 * KILLS; i++) {
+		int image[2] = { test_open(&self->s, "image", O_RDONLY), -1 };
+		int end[2], status, alive;
+		pid_t pid;
+
+		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
+		pid = start_restarter(image, end);
+		close(image[0]);
+		close(end[0]);
+		usleep(rand_r(&self->seed) % us);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		close(end[1]);
+		/* all or nothing: what it has let go is on its own */
+		alive = count_alive(&t);
+		ASSERT_TRUE(alive == 0 || alive == t.nr_pids) {
+			fprintf(stderr, "# %d of %d tasks are left\n", alive, t.nr_pids);
+		}
+		if (alive) {
+			self->s.pid = t.pids[0];
+			ASSERT_TRUE(all_progress(&self->s));
+			self->s.pid = 0;
+		}
+		census_kill_children();
+	}
+	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+/* A signal with a handler, a stop: it does not disturb the restarter. */
+TEST_F_TIMEOUT(interrupt, restarter_gets_signals, 120)
+{
+	struct target t;
+	int i;
+
+	signal(SIGPIPE, SIG_IGN);
+	ballast = 256 << 10;
+	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
+	for (i = 0; i < 8; i++) {
+		int image[2], end[2], status;
+		pid_t pid;
+
+		ASSERT_EQ(pipe2(image, O_CLOEXEC), 0);
+		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
+		pid = start_restarter(image, end);
+		close(image[0]);
+		close(end[0]);
+		feed(image[1], t.data, t.len / 8 * i);
+		kill(pid, SIGUSR1);
+		usleep(500);
+		feed(image[1], t.data + t.len / 8 * i, t.len - t.len / 8 * i);
+		close(image[1]);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		close(end[1]);
+		ASSERT_EQ(status, 0) {
+			fprintf(stderr, "# signal after %d/8: %#x\n", i, status);
+		}
+		ASSERT_EQ(count_alive(&t), t.nr_pids);
+		census_kill_children();
+	}
+}
+
+/* Somebody kills the tasks that are being restored. */
+TEST_F_TIMEOUT(interrupt, member_killed_during_restart, 600)
+{
+	struct target t;
+	int i, n, killed = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	ballast = 256 << 10;
+	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
+	census_take(&self->before);
+	for (i = 1; i < CHUNKS; i++) {
+		size_t bytes = i < 16 ? t.len - i * 512 : i * (t.len / CHUNKS);
+		int image[2], end[2], status;
+		pid_t pid;
+
+		ASSERT_EQ(pipe2(image, O_CLOEXEC), 0);
+		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
+		pid = start_restarter(image, end);
+		close(image[0]);
+		close(end[0]);
+		feed(image[1], t.data, bytes);
+		n = kill(t.pids[i % t.nr_pids], SIGKILL);
+		killed += !n;
+		if (i % 2)
+			usleep(rand_r(&self->seed) % 1000);
+		feed(image[1], t.data + bytes, t.len - bytes);
+		close(image[1]);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		close(end[1]);
+		ASSERT_TRUE(WIFEXITED(status));
+		ASSERT_EQ(WEXITSTATUS(status), n ? 0 : ESRCH) {
+			fprintf(stderr, "# pid %d killed after %zu of %zu bytes\n",
+				t.pids[i % t.nr_pids], bytes, t.len);
+		}
+		ASSERT_EQ(count_alive(&t), n ? t.nr_pids : 0);
+		census_kill_children();
+	}
+	EXPECT_GT(killed, CHUNKS / 4);
+	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+/* Of those whom a signal of their own reaches while they are frozen */
+TEST_F_TIMEOUT(interrupt, member_killed_during_checkpoint, 300)
+{
+	int i;
+
+	for (i = 0; i < 12; i++) {
+		int fds[2], status;
+		pid_t pid;
+
+		ASSERT_TRUE(subject_start(&self->s, subject_busy)) subject_print(&self->s);
+		ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
+		pid = start_checkpointer(&self->s, fds[1]);
+		close(fds[1]);
+		read_slowly(fds[0], i * 65536);
+		usleep(rand_r(&self->seed) % 2000);
+		kill(self->s.pid, SIGKILL);
+		read_slowly(fds[0], SIZE_MAX);
+		close(fds[0]);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		ASSERT_TRUE(WIFEXITED(status));
+		ASSERT_EQ(waitpid(self->s.pid, &status, 0), self->s.pid);
+		self->s.pid = 0;
+		census_kill_children();
+		subject_clean(&self->s);
+	}
+	snprintf(self->s.dir, sizeof(self->s.dir), "/tmp/ckpt-test-none");
+}
+
+TEST_HARNESS_MAIN

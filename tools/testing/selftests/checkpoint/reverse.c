@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reverse leaks: while the tree is frozen and being saved, someone outside
+ * begins to share an object with it, gives it one, or takes one away. The
+ * checkpoint fails with EAGAIN, what has been written is no image, and the tree
+ * goes on. Needs the pause points of CONFIG_CHECKPOINT_DEBUG.
+ */
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/pidfd.h>
+
+#include "ckpt_test.h"
+
+#define PAUSE		"/proc/sys/debug/checkpoint_pause"
+#define PAUSED		"/proc/sys/debug/checkpoint_paused"
+#define CONTAINED	1	/* the leak check has passed, nothing is written */
+#define WRITTEN		2	/* all but the trailer is written */
+
+/* What the subject has */
+#define FD_PIPE		10
+#define FD_FILE		12
+#define FD_EVENT	13
+#define FD_MEMFD	14
+#define FD_MORE		15	/* what an accomplice opens */
+#define SHARED_ADDRESS	((char *)0x100000000)
+#define MORE_ADDRESS	((char *)0x200000000)
+#define MEMORY_SIZE	16384
+
+static void place(int fd, int number)
+{
+	CHECK(fd >= 0);
+	CHECK_EQ(dup2(fd, number), number);
+	close(fd);
+}
+
+static void set_up(void)
+{
+	int fds[2];
+
+	CHECK(!pipe(fds));
+	place(fds[0], FD_PIPE);
+	place(fds[1], FD_PIPE + 1);
+	place(open("file", O_CREAT | O_RDWR, 0644), FD_FILE);
+	place(eventfd(1, 0), FD_EVENT);
+	place(memfd_create("memfd", 0), FD_MEMFD);
+	CHECK(!ftruncate(FD_MEMFD, MEMORY_SIZE));
+	CHECK(mmap(SHARED_ADDRESS, MEMORY_SIZE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == SHARED_ADDRESS);
+	SHARED_ADDRESS[0] = 1;
+}
+
+static void subject_alone(void)
+{
+	set_up();
+	subject_ready();
+	CHECK_EQ(SHARED_ADDRESS[0], 1);
+	CHECK_EQ(write(FD_PIPE + 1, "x", 1), 1);
+	CHECK_EQ(fcntl(FD_FILE, F_GETFD), 0);
+}
+
+/* The pause points */
+
+static bool set_pause(int mask)
+{
+	int fd = open(PAUSE, O_WRONLY | O_CLOEXEC);
+	char text[16];
+	bool ok = fd >= 0 && write(fd, text, sprintf(text, "%d", mask)) > 0;
+
+	close(fd);
+	return ok;
+}
+
+static int paused_at(void)
+{
+	int fd = open(PAUSED, O_RDONLY | O_CLOEXEC);
+	char text[16] = "";
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	return n > 0 ? atoi(text) : -1;
+}
+
+static bool wait_paused(int where)
+{
+	int ms;
+
+	for (ms = 0; ms < SUBJECT_TIMEOUT_MS; ms++) {
+		if (paused_at() == where)
+			return true;
+		subject_sleep_ms(1);
+	}
+	return false;
+}
+
+struct call {
+	struct subject *s;
+	uint64_t flags;
+	long ret;
+};
+
+static void *call_checkpoint(void *arg)
+{
+	struct call *call = arg;
+
+	call->ret = subject_checkpoint(call->s, call->flags);
+	return NULL;
+}
+
+/* What an outsider does; returns something to undo it with, or -1. */
+struct act {
+	const char *object;	/* in the log */
+	long (*act)(struct subject *s);
+	void (*undo)(long what);
+};
+
+static void undo_open(long fd)
+{
+	close(fd);
+}
+
+static long reopen_pipe(struct subject *s)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, FD_PIPE);
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static long get_fd(struct subject *s, int number)
+{
+	int pidfd = pidfd_open(s->pid, 0);
+	long fd = pidfd_getfd(pidfd, number, 0);
+
+	close(pidfd);
+	return fd;
+}
+
+static long get_file(struct subject *s)
+{
+	return get_fd(s, FD_FILE);
+}
+
+static long get_pipe(struct subject *s)
+{
+	return get_fd(s, FD_PIPE + 1);
+}
+
+static long get_event(struct subject *s)
+{
+	return get_fd(s, FD_EVENT);
+}
+
+static void undo_map(long address)
+{
+	munmap((void *)address, MEMORY_SIZE);
+}
+
+static long map(int fd)
+{
+	void *p = mmap(NULL, MEMORY_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+
+	close(fd);
+	return p == MAP_FAILED ? -1 : (long)p;
+}
+
+static long map_memfd(struct subject *s)
+{
+	return map(get_fd(s, FD_MEMFD));
+}
+
+static long map_memory(struct subject *s)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", s->pid,
+		 (long)SHARED_ADDRESS, (long)SHARED_ADDRESS + MEMORY_SIZE);
+	return map(open(path, O_RDWR | O_CLOEXEC));
+}
+
+static const struct act acts[] = {
+	{ "pipe", reopen_pipe, undo_open },
+	{ "file", get_pipe, undo_open },
+	{ "file", get_file, undo_open },
+	{ "file", get_event, undo_open },
+	{ "shared memory", map_memfd, undo_map },
+	{ "shared memory", map_memory, undo_map },
+};
+
+#define NR_ACTS	ARRAY_SIZE(acts)
+
+FIXTURE(reverse)
+{
+	struct subject s;
+	struct call call;
+	pthread_t thread;
+};
+
+FIXTURE_SETUP(reverse)
+{
+	memset(&self->s, 0, sizeof(self->s));
+	if (access(PAUSE, F_OK))
+		SKIP(return, "no CONFIG_CHECKPOINT_DEBUG");
+	self->call.s = &self->s;
+	/* had we been noticed too late the tree would be dead */
+	self->call.flags = CHECKPOINT_KILL;
+}
+
+FIXTURE_TEARDOWN(reverse)
+{
+	set_pause(0);
+	if (self->s.pid > 0)
+		subject_kill(&self->s);
+	subject_clean(&self->s);
+}
+
+static bool begin(FIXTURE_DATA(reverse) *self)
+{
+	return set_pause(CONTAINED | WRITTEN) &&
+	       !pthread_create(&self->thread, NULL, call_checkpoint, &self->call) &&
+	       wait_paused(CONTAINED);
+}
+
+static long end(FIXTURE_DATA(reverse) *self)
+{
+	set_pause(0);
+	pthread_join(self->thread, NULL);
+	return self->call.ret;
+}
+
+/* What a failed checkpoint has written cannot be taken for an image. */
+static bool is_no_image(struct subject *s)
+{
+	char *log = strdup(s->log);
+	long ret = subject_restart(s, 0);
+	bool ok = ret == -EINVAL && (log_has(s, "truncated") || log_has(s, "empty"));
+
+	if (!ok)
+		fprintf(stderr, "# restart of what was written: %ld\n", ret);
+	strcpy(s->log, log);
+	free(log);
+	return ok;
+}
+
+static void act_and_keep(struct __test_metadata *_metadata, FIXTURE_DATA(reverse) *self,
+			 int when)
+{
+	char held[32];
+	size_t i;
+
+	snprintf(held, sizeof(held), "held by pid %d", getpid());
+	ASSERT_TRUE(subject_start(&self->s, subject_alone)) subject_print(&self->s);
+	for (i = 0; i < NR_ACTS; i++) {
+		long what;
+
+		ASSERT_TRUE(begin(self));
+		if (when == WRITTEN) {
+			set_pause(WRITTEN);
+			ASSERT_TRUE(wait_paused(WRITTEN));
+		}
+		what = acts[i].act(&self->s);
+		ASSERT_NE(what, -1);
+		EXPECT_EQ(end(self), -EAGAIN) {
+			fprintf(stderr, "# act %zu: %s\n", i, acts[i].object);
+			subject_print(&self->s);
+		}
+		EXPECT_TRUE(log_has(&self->s, acts[i].object) && log_has(&self->s, held)) {
+			fprintf(stderr, "# expected in log: %s, %s\n", acts[i].object, held);
+			subject_print(&self->s);
+		}
+		EXPECT_TRUE(is_no_image(&self->s));
+		acts[i].undo(what);
+	}
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_F_TIMEOUT(reverse, shared_before_writing, 120)
+{
+	act_and_keep(_metadata, self, CONTAINED);
+}
+
+TEST_F_TIMEOUT(reverse, shared_after_writing, 120)
+{
+	act_and_keep(_metadata, self, WRITTEN);
+}
+
+/* The clean twin: who has let go again when all is looked at once more is no leak. */
+TEST_F_TIMEOUT(reverse, shared_for_a_moment, 120)
+{
+	size_t i;
+
+	self->call.flags = 0;
+	ASSERT_TRUE(subject_start(&self->s, subject_alone)) subject_print(&self->s);
+	for (i = 0; i < NR_ACTS; i++) {
+		long what;
+
+		ASSERT_TRUE(begin(self));
+		what = acts[i].act(&self->s);
+		ASSERT_NE(what, -1);
+		set_pause(WRITTEN);
+		ASSERT_TRUE(wait_paused(WRITTEN));
+		acts[i].undo(what);
+		EXPECT_GT(end(self), 0) {
+			fprintf(stderr, "# act %zu: %s\n", i, acts[i].object);
+			subject_print(&self->s);
+		}
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+/*
+ * A table that is shared with someone outside, which only CHECKPOINT_SUBTREE
+ * accepts: he puts something in while the tree is frozen, or takes it out.
+ */
+enum deed { DEED_OPEN, DEED_REPLACE, DEED_CLOSE, DEED_MAP, DEED_UNMAP };
+
+static char stack[65536] __attribute__((aligned(16)));
+
+/* Nothing but system calls: he may share the memory of a frozen process. */
+static void do_deed(enum deed deed)
+{
+	int fd;
+
+	switch (deed) {
+	case DEED_OPEN:
+		syscall(SYS_dup2, syscall(SYS_open, "/dev/zero", O_RDONLY), FD_MORE);
+		break;
+	case DEED_REPLACE:
+		fd = syscall(SYS_open, "/dev/zero", O_RDONLY);
+		syscall(SYS_dup2, fd, FD_FILE);
+		syscall(SYS_close, fd);
+		break;
+	case DEED_CLOSE:
+		syscall(SYS_close, FD_FILE);
+		break;
+	case DEED_MAP:
+		fd = syscall(SYS_open, "more", O_CREAT | O_RDWR, 0644);
+		syscall(SYS_mmap, MORE_ADDRESS, MEMORY_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED,
+			fd, 0);
+		syscall(SYS_close, fd);
+		break;
+	case DEED_UNMAP:
+		syscall(SYS_munmap, SHARED_ADDRESS, MEMORY_SIZE);
+		break;
+	}
+}
+
+static enum deed deed_to_do;
+
+static int accomplice(void *arg)
+{
+	while (syscall(SYS_access, "act", F_OK))
+		syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	do_deed(deed_to_do);
+	syscall(SYS_mknod, "acted", S_IFREG | 0644, 0);
+	while (syscall(SYS_access, "go", F_OK))
+		syscall(SYS_nanosleep, &(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
+static void subject_with_accomplice(void)
+{
+	bool memory = deed_to_do == DEED_MAP || deed_to_do == DEED_UNMAP;
+
+	set_up();
+	CHECK(clone(accomplice, stack + sizeof(stack),
+		    CLONE_PARENT | SIGCHLD | (memory ? CLONE_VM : CLONE_FILES), NULL) > 0);
+	subject_ready();
+}
+
+static void deed_run(struct __test_metadata *_metadata, FIXTURE_DATA(reverse) *self,
+		     enum deed deed, const char *text)
+{
+	deed_to_do = deed;
+	self->call.flags = CHECKPOINT_KILL | CHECKPOINT_SUBTREE;
+	ASSERT_TRUE(subject_start(&self->s, subject_with_accomplice)) subject_print(&self->s);
+	ASSERT_TRUE(begin(self));
+	close(test_open(&self->s, "act", O_CREAT | O_WRONLY));
+	ASSERT_TRUE(test_wait_file(&self->s, "acted"));
+	EXPECT_EQ(end(self), -EAGAIN) subject_print(&self->s);
+	EXPECT_TRUE(log_has(&self->s, text)) {
+		fprintf(stderr, "# expected in log: %s\n", text);
+		subject_print(&self->s);
+	}
+	EXPECT_TRUE(is_no_image(&self->s));
+	EXPECT_GT(subject_checkpoint(&self->s, CHECKPOINT_SUBTREE), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+	waitpid(-1, NULL, 0);
+}
+
+TEST_F(reverse, file_appears)
+{
+	deed_run(_metadata, self, DEED_OPEN, "reverse leak");
+}
+
+TEST_F(reverse, file_is_replaced)
+{
+	deed_run(_metadata, self, DEED_REPLACE, "reverse leak");
+}
+
+TEST_F(reverse, file_disappears)
+{
+	deed_run(_metadata, self, DEED_CLOSE, "disappeared");
+}
+
+TEST_F(reverse, mapping_appears)
+{
+	deed_run(_metadata, self, DEED_MAP, "reverse leak");
+}
+
+TEST_F(reverse, mapping_disappears)
+{
+	deed_run(_metadata, self, DEED_UNMAP, "disappeared");
+}
+
+/* Whoever waits at a pause point can be killed, and the tree is let go. */
+TEST_F(reverse, checkpointer_killed_between_passes)
+{
+	int status, where;
+	pid_t pid;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_alone)) subject_print(&self->s);
+	for (where = CONTAINED; where <= WRITTEN; where++) {
+		ASSERT_TRUE(set_pause(where));
+		pid = fork();
+		if (!pid)
+			_exit(subject_checkpoint(&self->s, CHECKPOINT_KILL) > 0);
+		ASSERT_TRUE(wait_paused(where));
+		kill(pid, SIGKILL);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		ASSERT_TRUE(WIFSIGNALED(status));
+		EXPECT_TRUE(is_no_image(&self->s));
+		set_pause(0);
+		EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_HARNESS_MAIN
