@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory is short: each allocation of checkpoint(2) and of restart(2), in the
+ * caller and in the tasks that are being restored, fails once. The call fails
+ * and says why, or succeeds all the same; the saved tree goes on, and of a tree
+ * that could not be restored nothing is left.
+ *
+ * Needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and CONFIG_FAULT_INJECTION_DEBUG_FS.
+ * CKPT_FAULT_SECONDS is the time for each test (40): if it is too short for all
+ * allocations, they are skipped evenly.
+ */
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include "census.h"
+
+#define FAULTS		"/sys/kernel/debug/"
+#define MANY		(1 << 30)
+
+static const char * const kinds[] = { "failslab", "fail_page_alloc" };
+
+#define NR_KINDS	ARRAY_SIZE(kinds)
+
+static bool put_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) > 0;
+
+	close(fd);
+	return ok;
+}
+
+static bool set_fault(const char *kind, const char *name, long value)
+{
+	char path[128], text[24];
+
+	snprintf(path, sizeof(path), FAULTS "%s/%s", kind, name);
+	snprintf(text, sizeof(text), "%ld", value);
+	return put_text(path, text);
+}
+
+static long get_fault(const char *kind, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), FAULTS "%s/%s", kind, name);
+	return census_number(path, "");
+}
+
+static void no_faults(void)
+{
+	size_t i;
+
+	for (i = 0; i < NR_KINDS; i++) {
+		set_fault(kinds[i], "probability", 0);
+		set_fault(kinds[i], "task-filter", 0);
+		set_fault(kinds[i], "space", 0);
+		set_fault(kinds[i], "times", -1);
+	}
+}
+
+/* Failures that nobody sees on the console, of all allocations that may sleep */
+static bool prepare_faults(void)
+{
+	size_t i;
+
+	no_faults();
+	for (i = 0; i < NR_KINDS; i++)
+		if (!set_fault(kinds[i], "ignore-gfp-wait", 0) ||
+		    !set_fault(kinds[i], "verbose", 0))
+			return false;
+	return set_fault("fail_page_alloc", "min-order", 0) &&
+	       set_fault("fail_page_alloc", "ignore-gfp-highmem", 0);
+}
+
+/* The subject: small, with something of everything */
+
+static void *wait_for_ever(void *arg)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void subject_of_all_sorts(void)
+{
+	pthread_t thread;
+	union sigval value = {};
+	sigset_t mask;
+	int fds[2], fd;
+	char *p;
+
+	p = mmap(NULL, 32 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 1, 32 << 10);
+	p = mmap(NULL, 16 << 10, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 2, 8 << 10);
+	fd = open("file", O_CREAT | O_RDWR, 0644);
+	CHECK(!ftruncate(fd, 8192));
+	CHECK(!fcntl(fd, F_SETLK, &(struct flock){ .l_type = F_WRLCK, .l_len = 10 }));
+	CHECK(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED);
+	CHECK(dup2(fd, 300) == 300);
+	CHECK(!pipe(fds));
+	CHECK_EQ(write(fds[1], "data", 4), 4);
+	CHECK(!mkfifo("fifo", 0644) && open("fifo", O_RDWR) >= 0);
+	CHECK(eventfd(1, 0) >= 0);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	CHECK(!sigqueue(getpid(), SIGRTMIN, value));
+	CHECK(!pthread_create(&thread, NULL, wait_for_ever, NULL));
+	if (!fork()) {
+		setsid();
+		wait_for_ever(NULL);
+	}
+	if (!fork())
+		_exit(1);
+	subject_ready();
+	CHECK_EQ(read(fds[0], p, 4), 4);
+	CHECK(!memcmp(p, "data", 4));
+}
+
+FIXTURE(fault)
+{
+	struct subject s;
+	struct census before;
+	pid_t pid;
+	int image_fd;
+	long end;	/* when the time is over, in seconds */
+};
+
+FIXTURE_SETUP(fault)
+{
+	const char *seconds = getenv("CKPT_FAULT_SECONDS");
+
+	memset(&self->s, 0, sizeof(self->s));
+	if (access("/proc/self/fail-nth", F_OK) || !prepare_faults())
+		SKIP(return, "no fault injection");
+	ASSERT_TRUE(census_adopt_orphans());
+	ASSERT_TRUE(subject_start(&self->s, subject_of_all_sorts)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	self->pid = self->s.pid;
+	self->image_fd = test_open(&self->s, "image", O_RDWR);
+	self->end = time(NULL) + (seconds ? atoi(seconds) : 40);
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	no_faults();
+	if (self->s.pid > 0)
+		subject_kill(&self->s);
+	census_kill_children();
+	subject_clean(&self->s);
+}
+
+/* The calls under test, on an image file and a log that exist already */
+
+static long call_checkpoint(struct subject *s, int image_fd, int log_fd)
+{
+	struct checkpoint_args args = {
+		.pid = s->pid, .pidfd = -1, .image_fd = image_fd, .log_fd = log_fd,
+	};
+	long ret = sys_checkpoint(&args, sizeof(args));
+
+	return ret < 0 ? -errno : ret;
+}
+
+static long call_restart(struct subject *s, int image_fd, int log_fd)
+{
+	struct restart_args args = { .image_fd = image_fd, .log_fd = log_fd };
+	long ret = sys_restart(&args, sizeof(args));
+
+	return ret < 0 ? -errno : ret;
+}
+
+typedef long (*call_t)(struct subject *s, int image_fd, int log_fd);
+
+static long in_turn(struct subject *s, call_t call, int image_fd)
+{
+	int log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR);
+	long ret;
+
+	lseek(image_fd, 0, SEEK_SET);
+	ret = call(s, image_fd, log_fd);
+	test_read_log(s, log_fd);
+	return ret;
+}
+
+/* Has the @nth allocation of the call fail; @left says how many did not come. */
+static long call_failing(struct subject *s, call_t call, int image_fd, long nth, long *left)
+{
+	int fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	int log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR);
+	char text[24] = "";
+	long ret;
+
+	lseek(image_fd, 0, SEEK_SET);
+	if (pwrite(fd, text, sprintf(text, "%ld", nth), 0) < 0)
+		return 0;
+	ret = call(s, image_fd, log_fd);
+	memset(text, 0, sizeof(text));
+	*left = pread(fd, text, sizeof(text) - 1, 0) > 0 ? atol(text) : 0;
+	if (pwrite(fd, "0", 1, 0) < 0)
+		fprintf(stderr, "# faults cannot be switched off\n");
+	close(fd);
+	test_read_log(s, log_fd);
+	return ret;
+}
+
+/* Spreads @total tries over the time that is left, as the first ones took @us each. */
+static long stride(FIXTURE_DATA(fault) *self, long total, long us)
+{
+	long room = (self->end - time(NULL)) * 1000000 / (us + 1);
+
+	return room >= total ? 1 : total / (room + 1) + 1;
+}
+
+static long us_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void report(const char *what, long total, long step, long failed, long tries)
+{
+	fprintf(stderr, "# %s: %ld, each %ld. tried: %ld of %ld calls failed\n", what, total, step,
+		failed, tries);
+}
+
+TEST_F_TIMEOUT(fault, checkpoint, 3600)
+{
+	long total, left, nth, step, us, failed = 0, tries = 0;
+
+	us = us_now();
+	ASSERT_GT(call_failing(&self->s, call_checkpoint, self->image_fd, MANY, &left), 0);
+	us = us_now() - us;
+	total = MANY - left;
+	step = stride(self, total, us);
+	for (nth = 1; nth <= total; nth += step, tries++) {
+		long ret = call_failing(&self->s, call_checkpoint, self->image_fd, nth, &left);
+
+		failed += ret < 0;
+		ASSERT_TRUE(ret > 0 || self->s.log[0]) {
+			fprintf(stderr, "# allocation %ld: %ld, and no reason given\n", nth, ret);
+		}
+	}
+	report("allocations", total, step, failed, tries);
+	EXPECT_GT(failed, 0);
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+static bool is_gone(pid_t pid)
+{
+	return kill(pid, 0) && errno == ESRCH;
+}
+
+static void kill_tree(FIXTURE_DATA(fault) *self)
+{
+	subject_kill(&self->s);
+	self->s.pid = 0;
+	census_kill_children();
+}
+
+/* The tree as it was restored is good if it can be saved and does what it should. */
+static void check_restart(struct __test_metadata *_metadata, FIXTURE_DATA(fault) *self)
+{
+	ASSERT_EQ(in_turn(&self->s, call_restart, self->image_fd), self->pid) {
+		subject_print(&self->s);
+	}
+	self->s.pid = self->pid;
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+	census_kill_children();
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+TEST_F_TIMEOUT(fault, restart, 3600)
+{
+	long total, left, nth, step, us, failed = 0, tries = 0;
+
+	kill_tree(self);
+	census_take(&self->before);
+	us = us_now();
+	ASSERT_GT(call_failing(&self->s, call_restart, self->image_fd, MANY, &left), 0);
+	census_kill_children();
+	us = us_now() - us;
+	total = MANY - left;
+	step = stride(self, total, us);
+	for (nth = 1; nth <= total; nth += step, tries++) {
+		long ret = call_failing(&self->s, call_restart, self->image_fd, nth, &left);
+
+		failed += ret < 0;
+		ASSERT_TRUE(ret > 0 || self->s.log[0]) {
+			fprintf(stderr, "# allocation %ld: %ld, and no reason given\n", nth, ret);
+		}
+		ASSERT_TRUE(ret > 0 || is_gone(self->pid));
+		ASSERT_TRUE(census_kill_children() == 0 || ret > 0);
+	}
+	report("allocations", total, step, failed, tries);
+	EXPECT_GT(failed, 0);
+	check_restart(_metadata, self);
+}
+
+/* For a child of the test, whose own children inherit the mark: those that it restores */
+static bool may_fail(bool yes)
+{
+	return put_text("/proc/self/make-it-fail", yes ? "1" : "0");
+}
+
+/* A process of its own calls restart(2): what it and its tasks allocate may fail. */
+static long restart_marked(FIXTURE_DATA(fault) *self)
+{
+	int log_fd = test_open(&self->s, "log", O_CREAT | O_TRUNC | O_RDWR), status;
+	pid_t pid;
+
+	lseek(self->image_fd, 0, SEEK_SET);
+	pid = fork();
+	if (!pid) {
+		long ret;
+
+		if (!may_fail(true))
+			_exit(255);
+		ret = call_restart(&self->s, self->image_fd, log_fd);
+		may_fail(false);
+		_exit(ret > 0 ? 0 : -ret);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -255;
+	test_read_log(&self->s, log_fd);
+	return -WEXITSTATUS(status);
+}
+
+/*
+ * The allocation that begins @space bytes, or pages, behind the first one fails,
+ * whoever makes it.
+ */
+static long restart_failing_at(FIXTURE_DATA(fault) *self, const char *kind, long space,
+			       bool *failed)
+{
+	long ret;
+
+	set_fault(kind, "task-filter", 1);
+	set_fault(kind, "times", 1);
+	set_fault(kind, "space", space);
+	set_fault(kind, "probability", 100);
+	ret = restart_marked(self);
+	*failed = !get_fault(kind, "times");
+	set_fault(kind, "probability", 0);
+	return ret;
+}
+
+static void fail_in_tasks(struct __test_metadata *_metadata, FIXTURE_DATA(fault) *self,
+			  const char *kind, long unit)
+{
+	long total, at, step, us, failed = 0, tries = 0;
+	bool reached;
+
+	kill_tree(self);
+	census_take(&self->before);
+	us = us_now();
+	ASSERT_EQ(restart_failing_at(self, kind, MANY, &reached), 0) subject_print(&self->s);
+	total = MANY - get_fault(kind, "space");
+	census_kill_children();
+	us = us_now() - us;
+	step = unit * stride(self, total / unit, us);
+	for (at = 0; at < total; at += step, tries++) {
+		long ret = restart_failing_at(self, kind, at, &reached);
+
+		failed += ret < 0;
+		ASSERT_NE(ret, -255);
+		ASSERT_TRUE(ret == 0 || self->s.log[0]) {
+			fprintf(stderr, "# at %ld: %ld, and no reason given\n", at, ret);
+		}
+		ASSERT_TRUE(ret == 0 || is_gone(self->pid));
+		ASSERT_TRUE(census_kill_children() == 0 || ret == 0);
+	}
+	report(kind, total, step, failed, tries);
+	EXPECT_GT(failed, 0);
+	no_faults();
+	check_restart(_metadata, self);
+}
+
+TEST_F_TIMEOUT(fault, restored_tasks_slab, 3600)
+{
+	fail_in_tasks(_metadata, self, "failslab", 32);
+}
+
+TEST_F_TIMEOUT(fault, restored_tasks_pages, 3600)
+{
+	fail_in_tasks(_metadata, self, "fail_page_alloc", 1);
+}
+
+/* Failures that follow upon each other, in error paths too */
+TEST_F_TIMEOUT(fault, again_and_again, 3600)
+{
+	long failed = 0, tries = 0;
+	size_t i;
+
+	kill_tree(self);
+	census_take(&self->before);
+	for (; time(NULL) < self->end; tries++) {
+		long ret;
+
+		for (i = 0; i < NR_KINDS; i++) {
+			set_fault(kinds[i], "task-filter", 1);
+			set_fault(kinds[i], "times", -1);
+			set_fault(kinds[i], "probability", tries % 4 == i ? 10 : 1);
+		}
+		ret = restart_marked(self);
+		for (i = 0; i < NR_KINDS; i++)
+			set_fault(kinds[i], "probability", 0);
+		failed += ret < 0;
+		ASSERT_TRUE(ret == 0 || is_gone(self->pid));
+		ASSERT_TRUE(census_kill_children() == 0 || ret == 0);
+	}
+	report("restarts", tries, 1, failed, tries);
+	EXPECT_GT(failed, 0);
+	no_faults();
+	check_restart(_metadata, self);
+}
+
+TEST_HARNESS_MAIN
