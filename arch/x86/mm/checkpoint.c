@@ -4,9 +4,9 @@
  */
 #include <linux/checkpoint.h>
 #include <linux/mm.h>
+#include <linux/mmu_context.h>
 #include <linux/sched/mm.h>
 #include <asm/mmu.h>
-#include <asm/mmu_context.h>
 #include <asm/vdso.h>
 
 /**
