@@ -100,13 +100,14 @@ static struct task_struct *acting_parent(const struct ckpt_child *process)
 static void link_parent(const struct ckpt_child *child)
 {
 	struct task_struct *parent = acting_parent(child->parent);
+	bool did_exec = child->rec.flags & CKPT_TASKF_PARENT_EXEC;
 	struct task_struct *thread;
 
 	list_move_tail(&child->task->sibling, &parent->children);
 	for_each_thread(child->task, thread) {
 		RCU_INIT_POINTER(thread->real_parent, parent);
 		RCU_INIT_POINTER(thread->parent, parent);
-		thread->parent_exec_id = parent->self_exec_id;
+		thread->parent_exec_id = parent->self_exec_id - did_exec;
 	}
 }
 

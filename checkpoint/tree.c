@@ -269,6 +269,17 @@ static u32 ckpt_wait_status(struct task_struct *task)
 							 task->exit_code;
 }
 
+/* Signals other than SIGCHLD are for the program which asked for them by clone(). */
+static bool ckpt_parent_did_exec(struct task_struct *task)
+{
+	bool did;
+
+	read_lock(&tasklist_lock);
+	did = task->parent_exec_id != READ_ONCE(task->real_parent->self_exec_id);
+	read_unlock(&tasklist_lock);
+	return did;
+}
+
 static u32 ckpt_describe_flags(struct task_struct *task)
 {
 	u32 flags = 0;
@@ -286,6 +297,8 @@ static u32 ckpt_describe_flags(struct task_struct *task)
 		flags |= CKPT_TASKF_SUBREAPER;
 	if (task->signal->leader)
 		flags |= CKPT_TASKF_SESSION_LEADER;
+	if (ckpt_parent_did_exec(task))
+		flags |= CKPT_TASKF_PARENT_EXEC;
 	return flags;
 }
 

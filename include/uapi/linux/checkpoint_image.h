@@ -215,6 +215,7 @@ struct ckpt_rec_arch {
 #define CKPT_TASKF_SELF		(1 << 5)	/* called checkpoint(2) for itself */
 #define CKPT_TASKF_SESSION_LEADER (1 << 6)	/* signal->leader */
 #define CKPT_TASKF_DID_EXEC	(1 << 7)	/* !PF_FORKNOEXEC: setpgid() by the parent fails */
+#define CKPT_TASKF_PARENT_EXEC	(1 << 8)	/* the parent has changed by exec: it gets SIGCHLD */
 
 /**
  * struct ckpt_rec_tree_task - CKPT_REC_TREE_TASK, one for each task

@@ -114,6 +114,39 @@ SURVIVE(grandchildren)
 	CHECK_EQ(WEXITSTATUS(status), 6);
 }
 
+static int asks_for_sigusr1(void *unused)
+{
+	shared[0] = getpid();
+	return pause();
+}
+
+/* By clone(SIGUSR1), but the parent is another program now: it gets SIGCHLD, and lives. */
+SURVIVE(exit_signal_for_the_program_before_exec)
+{
+	static char stack[4096] __attribute__((aligned(16)));
+	int status;
+	pid_t kid;
+
+	share();
+	kid = fork();
+	if (!kid) {
+		clone(asks_for_sigusr1, stack + sizeof(stack), SIGUSR1, NULL);
+		execlp("sleep", "sleep", "1000", NULL);
+		_exit(1);
+	}
+	while (!shared[0])
+		subject_sleep_ms(1);
+	subject_sleep_ms(100);
+	subject_ready();
+	CHECK_EQ(kill(shared[0], SIGKILL), 0);
+	while (state_of(shared[0]) != 'Z')
+		subject_sleep_ms(1);
+	CHECK_EQ(waitpid(kid, &status, WNOHANG), 0);
+	CHECK_EQ(kill(kid, SIGTERM), 0);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(WTERMSIG(status), SIGTERM);
+}
+
 SURVIVE(wait_for_a_child_goes_on)
 {
 	pid_t kid = fork();
