@@ -44,6 +44,16 @@ int ckpt_arch_read(struct ckpt_ctx *ctx)
 	return err ?: ckpt_arch_check(ctx, &rec);
 }
 
+/* Until it is reaped, a dead task keeps the signal handlers that it may have shared. */
+static void ckpt_account_dead(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+
+	ckpt_for_each_task(t, &ctx->tree)
+		if (t->rec.flags & CKPT_TASKF_ZOMBIE)
+			ckpt_obj_account(ctx, rcu_access_pointer(t->task->sighand), 1);
+}
+
 static int ckpt_collect_tasks(struct ckpt_ctx *ctx)
 {
 	struct ckpt_task *t;
@@ -60,6 +70,7 @@ static int ckpt_collect_tasks(struct ckpt_ctx *ctx)
 			break;
 		cond_resched();
 	}
+	ckpt_account_dead(ctx);
 	ckpt_set_whom(ctx, NULL);
 	return err;
 }

@@ -329,19 +329,38 @@ static int ckpt_describe_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
 	return ckpt_describe_groups(ctx, t);
 }
 
+/* The mm of the process at @index, whose leader may be dead, and how many threads use it. */
+static struct mm_struct *ckpt_process_mm(const struct ckpt_tree *tree, u32 index, int *users)
+{
+	struct mm_struct *mm = NULL;
+	u32 i;
+
+	*users = 0;
+	for (i = index; i < tree->nr && tree->tasks[i].leader == index; i++) {
+		if (!tree->tasks[i].task->mm)
+			continue;
+		mm = tree->tasks[i].task->mm;
+		++*users;
+	}
+	return mm;
+}
+
 /* Processes that share an mm must be created by one that has it. */
 static void ckpt_describe_sharing(struct ckpt_ctx *ctx, struct ckpt_task *t)
 {
-	struct mm_struct *mm = t->task->mm;
+	struct mm_struct *mm;
 	struct ckpt_task *peer;
 	u32 i, index = t - ctx->tree.tasks;
+	int users;
 
-	if (!mm || !thread_group_leader(t->task) ||
-	    atomic_read(&mm->mm_users) <= get_nr_threads(t->task))
+	if (!thread_group_leader(t->task))
+		return;
+	mm = ckpt_process_mm(&ctx->tree, index, &users);
+	if (!mm || atomic_read(&mm->mm_users) <= users)
 		return;
 	for (i = 0; i < index; i++) {
 		peer = &ctx->tree.tasks[i];
-		if (peer->leader != i || peer->task->mm != mm)
+		if (peer->leader != i || ckpt_process_mm(&ctx->tree, i, &users) != mm)
 			continue;
 		if (t->rec.creator == CKPT_TASK_NONE)
 			t->rec.creator = i;

@@ -8,41 +8,12 @@
 
 #include "parts.h"
 
-/*
- * A leader that exited before its threads keeps its reference until they are
- * gone. The first live thread answers for it.
- */
-static int dead_leader_account(struct task_struct *task)
-{
-	struct task_struct *leader = task->group_leader, *t;
-	int dead = 0;
-
-	rcu_read_lock();
-	for_each_thread(leader, t) {
-		if (READ_ONCE(t->exit_state)) {
-			dead++;
-			continue;
-		}
-		if (t != task)
-			dead = 0;
-		break;
-	}
-	rcu_read_unlock();
-	return dead;
-}
-
 static int sigmask_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	struct sighand_struct *sighand = rcu_access_pointer(task->sighand);
-	int dead, ret;
+	int ret = ckpt_obj_collect(ctx, rcu_access_pointer(task->sighand),
+				   &ckpt_sighand_obj_ops);
 
-	ret = ckpt_obj_collect(ctx, sighand, &ckpt_sighand_obj_ops);
-	if (ret < 0)
-		return ret;
-	dead = dead_leader_account(task);
-	if (dead)
-		ckpt_obj_account(ctx, sighand, dead);
-	return 0;
+	return ret < 0 ? ret : 0;
 }
 
 static int sigmask_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
