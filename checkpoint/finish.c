@@ -85,9 +85,22 @@ unlock:
 	unlock_task_sighand(leader, &flags);
 }
 
+/* A thread that waits in vfork() stops when its child, which is stopped, goes on. */
+static bool ckpt_stops_later(struct task_struct *leader)
+{
+	struct task_struct *t;
+
+	guard(rcu)();
+	for_each_thread(leader, t)
+		if (ckpt_in_vfork(t))
+			return true;
+	return false;
+}
+
 static bool ckpt_is_stopped(struct task_struct *task)
 {
-	return READ_ONCE(task->exit_state) || READ_ONCE(task->signal->flags) & SIGNAL_STOP_STOPPED;
+	return READ_ONCE(task->exit_state) ||
+	       READ_ONCE(task->signal->flags) & SIGNAL_STOP_STOPPED || ckpt_stops_later(task);
 }
 
 /**
@@ -95,7 +108,7 @@ static bool ckpt_is_stopped(struct task_struct *task)
  * @ctx: the context; the tree is frozen
  *
  * Returns when all processes are stopped; that of current stops when current
- * returns to user mode.
+ * returns to user mode, one with a thread in vfork() when that does.
  *
  * Context: May sleep.
  */

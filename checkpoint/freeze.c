@@ -34,7 +34,7 @@
 
 #define CKPT_FREEZE_TRIES	10
 #define CKPT_FREEZE_MS		200	/* for one try */
-#define CKPT_VFORK_MS		10	/* for a child in vfork() to call execve() or exit() */
+#define CKPT_VFORK_MS		10	/* for a child of vfork() that is not of the tree */
 #define CKPT_PARKED_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
 
 static DECLARE_WAIT_QUEUE_HEAD(ckpt_park_wait);
@@ -211,13 +211,8 @@ static bool ckpt_is_settled(struct task_struct *task)
 {
 	if (READ_ONCE(task->exit_state))
 		return true;
-	return ckpt_is_parked(task) || READ_ONCE(task->__state) == TASK_STOPPED;
-}
-
-/* Its child, which it waits for, may well be parked: waiting long is no use. */
-static bool ckpt_in_vfork(struct task_struct *task)
-{
-	return cgroup_task_frozen(task) && READ_ONCE(task->__state) & TASK_UNINTERRUPTIBLE;
+	return ckpt_is_parked(task) || ckpt_in_vfork(task) ||
+	       READ_ONCE(task->__state) == TASK_STOPPED;
 }
 
 /* What a task that does not park is at. */
@@ -233,8 +228,6 @@ static const char *ckpt_busy_with(struct task_struct *task)
 		return "is executing a program";
 	if (READ_ONCE(task->signal->flags) & SIGNAL_GROUP_EXIT)
 		return "is being killed";
-	if (ckpt_in_vfork(task))
-		return "waits for a vfork child";
 	if (state & TASK_UNINTERRUPTIBLE)
 		return "is in uninterruptible sleep";
 	return "does not come to rest";
@@ -246,6 +239,8 @@ static int ckpt_busy(struct ckpt_ctx *ctx, struct task_struct *task)
 	unsigned long at = get_wchan(task);
 
 	ckpt_set_whom(ctx, task);
+	if (ckpt_in_vfork(task))
+		return ckpt_vfork_busy(ctx, task);
 	if (at)
 		return ckpt_err(ctx, -EBUSY, "%s: %s at %ps", ckpt_whom(ctx), what, (void *)at);
 	return ckpt_err(ctx, -EBUSY, "%s: %s", ckpt_whom(ctx), what);
@@ -331,7 +326,6 @@ static void ckpt_release(struct ckpt_task *t)
 
 static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
 {
-	ktime_t vfork_deadline = ktime_add_ms(ktime_get(), CKPT_VFORK_MS);
 	struct ckpt_parking parking = { .task = task };
 	int err = 0;
 
@@ -347,8 +341,7 @@ static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
 			break;
 		if (fatal_signal_pending(current))
 			err = -EINTR;
-		else if (ktime_after(now, deadline) ||
-			 (ckpt_in_vfork(task) && ktime_after(now, vfork_deadline)))
+		else if (ktime_after(now, deadline))
 			err = -EBUSY;
 		if (err)
 			break;
@@ -416,8 +409,11 @@ static int ckpt_settle_all(struct ckpt_ctx *ctx, ktime_t deadline, struct task_s
 	return 0;
 }
 
-/* Off their CPUs, so that all registers are in memory. -EAGAIN: one runs again. */
-static int ckpt_sample_all(struct ckpt_ctx *ctx)
+/*
+ * Off their CPUs, so that all registers are in memory. -EAGAIN: one runs again,
+ * or @late may do so because its vfork child is not of the tree.
+ */
+static int ckpt_sample_all(struct ckpt_ctx *ctx, struct task_struct **late)
 {
 	struct ckpt_task *t;
 
@@ -432,14 +428,37 @@ static int ckpt_sample_all(struct ckpt_ctx *ctx)
 		t->gen = wait_task_inactive(t->task, state);
 		if (!t->gen)
 			return -EAGAIN;
+		if (state & TASK_UNINTERRUPTIBLE && !ckpt_vfork_child(ctx, t->task)) {
+			*late = t->task;
+			return -EAGAIN;
+		}
 	}
 	return 0;
+}
+
+/* Return: 0; -EAGAIN: look again; -EBUSY: there was time enough for @late. */
+static int ckpt_sample(struct ckpt_ctx *ctx, ktime_t start, struct task_struct **late)
+{
+	unsigned int limit_ms = CKPT_FREEZE_MS;
+
+	*late = NULL;
+	if (!ckpt_sample_all(ctx, late))
+		return 0;
+	if (*late) {
+		limit_ms = CKPT_VFORK_MS;
+		fsleep(USEC_PER_MSEC);
+	}
+	if (!ktime_after(ktime_get(), ktime_add_ms(start, limit_ms)))
+		return -EAGAIN;
+	if (!*late)
+		*late = ctx->root_task;
+	return -EBUSY;
 }
 
 /* Return: 0; -EBUSY with the task that is @late; another error. */
 static int ckpt_freeze_try(struct ckpt_ctx *ctx, struct task_struct **late)
 {
-	ktime_t deadline = ktime_add_ms(ktime_get(), CKPT_FREEZE_MS);
+	ktime_t start = ktime_get(), deadline = ktime_add_ms(start, CKPT_FREEZE_MS);
 	struct ckpt_tree walked = {};
 	bool same;
 	int err;
@@ -458,12 +477,10 @@ static int ckpt_freeze_try(struct ckpt_ctx *ctx, struct task_struct **late)
 			err = ckpt_settle_all(ctx, deadline, late);
 		if (err)
 			return err;
-		if (same && !ckpt_sample_all(ctx))
-			return 0;
-		if (same && ktime_after(ktime_get(), deadline)) {
-			*late = ctx->root_task;
-			return -EBUSY;
-		}
+		if (same)
+			err = ckpt_sample(ctx, start, late);
+		if (same && err != -EAGAIN)
+			return err;
 	}
 }
 

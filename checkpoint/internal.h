@@ -173,6 +173,11 @@ int ckpt_freeze_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */
 int ckpt_pin_task(struct ckpt_ctx *ctx, struct ckpt_task *t);
 void ckpt_unpin_task(struct ckpt_task *t);
 
+/* vfork.c: tasks that wait in vfork() */
+bool ckpt_in_vfork(struct task_struct *task);
+struct ckpt_task *ckpt_vfork_child(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_vfork_busy(struct ckpt_ctx *ctx, struct task_struct *task);
+
 /* finish.c: what becomes of the tree after a successful checkpoint */
 void ckpt_kill_tree(struct ckpt_ctx *ctx);
 void ckpt_stop_tree(struct ckpt_ctx *ctx);

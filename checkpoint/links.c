@@ -185,7 +185,8 @@ static void wait_stopped(struct ckpt_restart *r)
 	unsigned long i;
 
 	ckpt_for_each_child(r, i, child) {
-		while (about_to_stop(child->task)) {
+		/* This one stops when its child is through with it. */
+		while (!child->waits_in_vfork && about_to_stop(child->task)) {
 			if (fatal_signal_pending(current) || time_after(jiffies, timeout))
 				return;
 			schedule_timeout_killable(1);

@@ -6,6 +6,7 @@
 #ifndef _CHECKPOINT_RESTART_H
 #define _CHECKPOINT_RESTART_H
 
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
@@ -110,6 +111,18 @@ struct ckpt_group {
 };
 
 /**
+ * struct ckpt_vfork - a task's wait for a child as in vfork()
+ * @done: what the child completes; on the stack of the task that waits
+ * @child: the child, referenced; NULL if there is none
+ * @nr: its pid
+ */
+struct ckpt_vfork {
+	struct completion done;
+	struct task_struct *child;
+	pid_t nr;
+};
+
+/**
  * struct ckpt_child - a task of the new tree
  * @restart: what it belongs to
  * @index: its place in the image
@@ -124,6 +137,8 @@ struct ckpt_group {
  * @task: referenced, NULL before it is created
  * @wait: it waits here for work
  * @state: see enum ckpt_child_state
+ * @vfork: on its stack, valid while @state is neither NONE nor GONE
+ * @waits_in_vfork: it will wait for a child before it returns to user mode
  * @leave: it is to exit as the image says: a leader that its threads outlive
  * @fn: closure to run
  * @arg: its argument
@@ -144,6 +159,8 @@ struct ckpt_child {
 	struct task_struct *task;
 	wait_queue_head_t wait;
 	enum ckpt_child_state state;
+	struct ckpt_vfork *vfork;
+	bool waits_in_vfork;
 	bool leave;
 	ckpt_closure_t fn;
 	void *arg;
@@ -185,6 +202,11 @@ int ckpt_spawn_bury(struct ckpt_ctx *ctx);
 int ckpt_worker(void *arg);
 int ckpt_worker_zombie(void *arg);
 int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
+
+/* vfork.c: parents that wait in vfork() */
+void ckpt_vfork_init(struct ckpt_vfork *vfork);
+void ckpt_vfork_wait(struct ckpt_vfork *vfork);
+void ckpt_vfork_cancel(struct ckpt_vfork *vfork);
 
 /* links.c: relations, and the point of no return */
 int ckpt_commit(struct ckpt_ctx *ctx);

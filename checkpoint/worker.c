@@ -130,6 +130,7 @@ static void __noreturn leave_tree(struct ckpt_child *child)
 	struct ckpt_restart *r = child->restart;
 	long code = child->leave ? child->rec.exit_code : SIGKILL;
 
+	ckpt_vfork_cancel(child->vfork);
 	run_deferred(child, false);
 	wake_up(&r->wait);
 	ckpt_restart_put(r);
@@ -160,8 +161,11 @@ static void wait_at_gate(struct ckpt_restart *r)
 int ckpt_worker(void *arg)
 {
 	struct ckpt_child *child = arg;
+	struct ckpt_vfork vfork;
 	enum next next;
 
+	ckpt_vfork_init(&vfork);
+	child->vfork = &vfork;
 	reset_inherited(child);
 	while ((next = wait_for_call(child)) == NEXT_RUN)
 		run_closure(child);
@@ -170,6 +174,7 @@ int ckpt_worker(void *arg)
 	run_deferred(child, true);
 	wait_at_gate(child->restart);
 	ckpt_restart_put(child->restart);
+	ckpt_vfork_wait(&vfork);
 	return 1;
 }
 

@@ -126,6 +126,7 @@ enum {
 	CKPT_REC_TASK_TLS	= 214,
 	CKPT_REC_TASK_XSTATE	= 215,
 	CKPT_REC_TASK_REGS	= 216,
+	CKPT_REC_TASK_VFORK	= 217,
 	CKPT_REC_TASK_MAX,
 };
 
@@ -585,6 +586,16 @@ struct ckpt_rec_task_restart {
 	__s64 time_ns;
 	__u32 futex_val;
 	__u32 futex_bitset;
+};
+
+/**
+ * struct ckpt_rec_task_vfork - CKPT_REC_TASK_VFORK, if the task waits in vfork(2)
+ * @child: index of the task that it waits for, and whose pid the call returns
+ * @pad: 0
+ */
+struct ckpt_rec_task_vfork {
+	__u32 child;
+	__u32 pad;
 };
 
 #define CKPT_TLS_ENTRIES	3

@@ -507,6 +507,9 @@ static void subject_of_tasks(void)
 		for (;;)
 			pause();
 	}
+	if (!fork() && !vfork())
+		for (;;)
+			pause();
 	subject_sleep_ms(20);
 	subject_ready();
 }
