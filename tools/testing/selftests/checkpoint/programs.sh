@@ -7,8 +7,10 @@
 # compared with an undisturbed run; see programs/lib.sh.
 #
 # Environment:
-#   PROGRAMS  which (default: all)
+#   PROGRAMS  which (default: all, but not "generations": python again and again,
+#             which takes as long as all the others)
 #   REPEAT    how often each (default: 1)
+#   GENERATIONS  how many of them (default: 10)
 #   CHECKS    how often each must be found free of leaks while it runs, in runs
 #             of their own, whose results must be right, too (default: 0)
 here=$(dirname "$0")
@@ -18,6 +20,7 @@ here=$(dirname "$0")
 read -ra names <<<"${PROGRAMS:-xz python bash sqlite gcc leak}"
 repeat=${REPEAT:-1}
 checks=${CHECKS:-0}
+generations=${GENERATIONS:-10}
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/programs.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 nr=0
@@ -76,6 +79,34 @@ run_program()
 	rm -rf "${work:?}/$1"
 }
 
+# One that has been restarted is checkpointed again, at equal distances.
+all_generations()
+{
+	local i
+	program_load python "$work/generations" || return
+	command[2]=500
+	program_reference || return
+	program_start "run.$1"
+	for ((i = 1; i < generations; i++)); do
+		until grown progress $((90 * i / generations)); do
+			program_runs || { fail "it ended in generation $i"; return; }
+			sleep 0.02
+		done
+		program_generation "$dir/image" || { why="generation $i: $why"; return 1; }
+	done
+	program_checkpoint "$dir/image" && program_restart "$dir/image" && program_compare
+}
+
+run_generations()
+{
+	local i
+	for ((i = 1; i <= repeat; i++)); do
+		all_generations "$i"
+		result $? "$title, in $generations generations, run $i"
+		program_kill
+	done
+}
+
 run_leak()
 {
 	local i
@@ -93,10 +124,9 @@ run_leak()
 echo "TAP version 13"
 echo "1..$((${#names[@]} * repeat))"
 for program in "${names[@]}"; do
-	if [ "$program" = leak ]; then
-		run_leak
-	else
-		run_program "$program"
-	fi
+	case $program in
+	leak | generations) "run_$program" ;;
+	*) run_program "$program" ;;
+	esac
 done
 exit $failed

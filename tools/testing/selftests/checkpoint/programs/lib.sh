@@ -140,6 +140,61 @@ program_wait_middle()
 	done
 }
 
+# Pipes and unnamed memory have new inodes after a restart: their order counts.
+number_inodes()
+{
+	sed -E '/\(deleted\)/s/ [0-9]+ +\// \//' | awk '{
+		while (match($0, /pipe:\[[0-9]+\]/)) {
+			inode = substr($0, RSTART, RLENGTH)
+			if (!(inode in order))
+				order[inode] = ++count
+			$0 = substr($0, 1, RSTART - 1) "pipe " order[inode] \
+				substr($0, RSTART + RLENGTH)
+		}
+		print
+	}'
+}
+
+# What can be seen of the program from outside, while it is stopped.
+program_state()
+{
+	local p fd
+	for p in $(program_pids | sort -n); do
+		ps -L -o pid=,tid=,pgid=,sid=,nlwp=,comm= -p "$p"
+		[ "$p" = "$pid" ] || ps -o ppid= -p "$p"
+		for fd in "/proc/$p/fd/"*; do
+			echo "${fd##*/} $(readlink "$fd")"
+			grep -E '^(pos|flags):' "/proc/$p/fdinfo/${fd##*/}"
+		done
+		cat "/proc/$p/maps"
+		grep -E '^(Sig[PBIC]|Shd|Cap|Uid|Gid|Umask)' "/proc/$p/status"
+	done | number_inodes
+}
+
+# program_generation IMAGE: stopped, killed, restarted, and the same in all that shows.
+program_generation()
+{
+	why=$($ckpt checkpoint --container --leave-stopped -o "$1" --log "$dir/log" "$pid" 2>&1) ||
+		return
+	program_state >"$work/before"
+	program_kill 2>/dev/null
+	why=$($ckpt restart --detach --stopped -i "$1" --log "$dir/log" 2>&1) || return
+	program_state >"$work/after"
+	why=$(diff "$work/before" "$work/after" | head -n 4 | tr '\n' ' ')
+	[ -s "$work/before" ] && [ -z "$why" ] && pkill -CONT -s "$pid"
+}
+
+# The dead are reaped by init, or by us, in a moment.
+gone()
+{
+	local i
+	for ((i = 0; i < 50; i++)); do
+		[ -d "/proc/$1" ] || return 0
+		sleep 0.02
+	done
+	return 1
+}
+
 # program_checkpoint IMAGE: and kill; nothing of the program is left.
 program_checkpoint()
 {
@@ -149,7 +204,7 @@ program_checkpoint()
 		return
 	wait "$pid" 2>/dev/null
 	for p in $pids $(program_pids); do
-		[ ! -d "/proc/$p" ] || { fail "pid $p is still there after --kill"; return; }
+		gone "$p" || { fail "pid $p is still there after --kill"; return; }
 	done
 }
 
