@@ -26,9 +26,7 @@
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
-#include <linux/syscalls.h>
 #include <linux/wait.h>
-#include <asm/syscall.h>
 
 #include "internal.h"
 
@@ -69,78 +67,6 @@ void __ckpt_park(void)
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		preempt_enable_no_resched();
 	schedule();
-}
-
-/*
- * Calls that return EINTR when a signal wakes them, but can just as well begin
- * again: nothing has been consumed. Those with a relative timeout wait for
- * all of it again.
- */
-static bool ckpt_call_restarts(int nr)
-{
-	switch (nr) {
-	case __NR_epoll_wait:
-	case __NR_epoll_pwait:
-	case __NR_epoll_pwait2:
-	case __NR_rt_sigtimedwait:
-	case __NR_semop:
-	case __NR_semtimedop:
-	case __NR_io_uring_enter:
-	case __NR_io_getevents:
-	case __NR_io_pgetevents:
-	/* on sockets with a timeout */
-	case __NR_read:
-	case __NR_readv:
-	case __NR_recvfrom:
-	case __NR_recvmsg:
-	case __NR_recvmmsg:
-	case __NR_write:
-	case __NR_writev:
-	case __NR_sendto:
-	case __NR_sendmsg:
-	case __NR_sendmmsg:
-	case __NR_accept:
-	case __NR_accept4:
-	case __NR_connect:
-		return true;
-	}
-	return false;
-}
-
-/**
- * __ckpt_resume_call() - Hide from current that a freeze interrupted its system call
- *
- * A signal that is delivered interrupts the call rightly: this is for when
- * there is none.
- *
- * Context: get_signal() of current, with siglock held and no signal to deliver.
- */
-void __ckpt_resume_call(void)
-{
-	struct pt_regs *regs = current_pt_regs();
-
-	lockdep_assert_held(&current->sighand->siglock);
-	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
-	if (in_compat_syscall() || syscall_get_error(current, regs) != -EINTR)
-		return;
-	if (ckpt_call_restarts(syscall_get_nr(current, regs)))
-		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
-}
-
-/**
- * ckpt_mark_woken() - Have current continue the system call in its registers
- *
- * For a restored task whose registers are those of an interrupted system call:
- * it treats them as a thawed task does, on its way to user mode.
- *
- * Context: The task being restored.
- */
-void ckpt_mark_woken(void)
-{
-	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	current->jobctl |= JOBCTL_CKPT_WOKEN;
-	set_thread_flag(TIF_SIGPENDING);
-	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 }
 
 /**

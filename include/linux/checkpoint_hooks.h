@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Checkpoint/restart: what the signal path calls in a task that is being
- * frozen. Nothing to be seen if no checkpoint concerns it.
+ * Checkpoint/restart: what the signal path, and calls with a timeout, call in a
+ * task that is being frozen. Nothing to be seen if no checkpoint concerns it.
  */
 #ifndef _LINUX_CHECKPOINT_HOOKS_H
 #define _LINUX_CHECKPOINT_HOOKS_H
 
+#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/sched/jobctl.h>
 
@@ -14,6 +15,9 @@
 void __ckpt_park(void);
 void __ckpt_resume_call(void);
 void __ckpt_die(void);
+void __ckpt_keep_deadline(ktime_t expires);
+ktime_t __ckpt_deadline(ktime_t expires);
+long ckpt_deadline_kept(struct restart_block *rb);
 
 /* schedule() in the freezer trap. */
 static inline void ckpt_park(void)
@@ -38,6 +42,21 @@ static inline void ckpt_die(void)
 		__ckpt_die();
 }
 
+/* Current is about to return -EINTR from a call that would have ended at @expires. */
+static inline void ckpt_keep_deadline(ktime_t expires)
+{
+	if (unlikely(READ_ONCE(current->jobctl) & JOBCTL_CKPT_WOKEN))
+		__ckpt_keep_deadline(expires);
+}
+
+/* The call ends at @expires; or earlier, if it was interrupted and begins again. */
+static inline ktime_t ckpt_deadline(ktime_t expires)
+{
+	if (unlikely(current->restart_block.fn == ckpt_deadline_kept))
+		return __ckpt_deadline(expires);
+	return expires;
+}
+
 #else
 
 static inline void ckpt_park(void)
@@ -51,6 +70,15 @@ static inline void ckpt_resume_call(void)
 
 static inline void ckpt_die(void)
 {
+}
+
+static inline void ckpt_keep_deadline(ktime_t expires)
+{
+}
+
+static inline ktime_t ckpt_deadline(ktime_t expires)
+{
+	return expires;
 }
 
 #endif

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checkpoint/restart of system calls that restart_syscall(2) continues.
+ * Checkpoint/restart of system calls that restart_syscall(2) continues, or that
+ * begin again and end as if they had not.
  *
  * What is left of a timeout counts from the moment of the restart. Times of
  * clocks that a restart does not set back, such as CLOCK_REALTIME, stay as
  * they are.
  */
+#include <linux/checkpoint_hooks.h>
 #include <linux/init.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
@@ -74,7 +76,8 @@ static int restart_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: sleeps on clock %d", ckpt_whom(ctx),
 				   rb->nanosleep.clockid);
 	if (rb->fn != hrtimer_nanosleep_restart && rb->fn != do_restart_poll &&
-	    rb->fn != futex_wait_restart && rb->fn != do_no_restart_syscall)
+	    rb->fn != futex_wait_restart && rb->fn != do_no_restart_syscall &&
+	    rb->fn != ckpt_deadline_kept)
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: sleeps on a CPU-time or alarm clock",
 				   ckpt_whom(ctx));
 	return 0;
@@ -117,11 +120,28 @@ static void save_futex(struct ckpt_ctx *ctx, struct ckpt_rec_task_restart *rec,
 		time_save(ctx, rec, rb->futex.time);
 }
 
+static int write_deadline(struct ckpt_ctx *ctx, ktime_t expires, unsigned long sp)
+{
+	struct ckpt_rec_task_restart rec = {
+		.kind = CKPT_RESTART_DEADLINE,
+		.clockid = CLOCK_MONOTONIC,
+		.addr = sp,
+	};
+
+	time_save(ctx, &rec, expires);
+	return ckpt_write(ctx, CKPT_REC_TASK_RESTART, &rec, sizeof(rec));
+}
+
 static int restart_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	const struct restart_block *rb = &task->restart_block;
 	struct ckpt_rec_task_restart rec = {};
+	unsigned long sp;
+	ktime_t expires;
 
+	sp = ckpt_get_deadline(task, &expires);
+	if (sp)
+		return write_deadline(ctx, expires, sp);
 	/* A block that was used up stays behind until the next one. */
 	if (!restart_is_live(task))
 		return 0;
@@ -194,6 +214,9 @@ static void restart_restore_late(void *data)
 	case CKPT_RESTART_FUTEX_WAIT:
 		restore_futex(rb, rec);
 		break;
+	case CKPT_RESTART_DEADLINE:
+		ckpt_set_deadline(time_restore(rec), rec->addr);
+		break;
 	}
 }
 
@@ -215,6 +238,8 @@ static bool restart_valid(const struct ckpt_rec_task_restart *rec)
 	case CKPT_RESTART_FUTEX_WAIT:
 		return (rec->clockid == CLOCK_MONOTONIC || rec->clockid == CLOCK_REALTIME) &&
 		       !(rec->flags & ~(common | CKPT_RESTARTF_SHARED));
+	case CKPT_RESTART_DEADLINE:
+		return rec->clockid == CLOCK_MONOTONIC && rec->flags == CKPT_RESTARTF_TIMEOUT;
 	}
 	return false;
 }

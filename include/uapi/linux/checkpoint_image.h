@@ -558,6 +558,7 @@ struct ckpt_rec_sigpending {
 #define CKPT_RESTART_NANOSLEEP	1
 #define CKPT_RESTART_POLL	2
 #define CKPT_RESTART_FUTEX_WAIT	3
+#define CKPT_RESTART_DEADLINE	4	/* it begins again, but ends as if it had not */
 
 #define CKPT_RESTARTF_TIMEOUT	(1 << 0)	/* @time_ns is valid */
 #define CKPT_RESTARTF_ABSOLUTE	(1 << 1)	/* @time_ns is a time, not what remains */
@@ -571,7 +572,8 @@ struct ckpt_rec_sigpending {
  * @flags: CKPT_RESTARTF_*
  * @clockid: CLOCK_*
  * @nfds: poll: number of entries
- * @addr: futex word, struct pollfd array, or struct timespec
+ * @addr: futex word, struct pollfd array, struct timespec, or the stack pointer
+ *	of the call that begins again
  * @time_ns: when it ends: with CKPT_RESTARTF_ABSOLUTE a time of @clockid, else
  *	relative to the checkpoint
  * @futex_val: expected value

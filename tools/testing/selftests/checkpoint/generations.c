@@ -224,7 +224,7 @@ static void draw_fds(struct picture *p, const char *proc)
 	for (i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "%s/fd/%.16s", proc, list[i]->d_name);
 		len = readlink(path, link, sizeof(link) - 2);
-		strcpy(link + (len < 0 ? 0 : len), "\n");
+		memcpy(link + (len < 0 ? 0 : len), "\n", 2);
 		draw_line(p, link);
 		snprintf(path, sizeof(path), "%s/fdinfo/%.16s", proc, list[i]->d_name);
 		draw_file(p, path, keys);

@@ -125,7 +125,8 @@ echo "TAP version 13"
 echo "1..$((${#names[@]} * repeat))"
 for program in "${names[@]}"; do
 	case $program in
-	leak | generations) "run_$program" ;;
+	leak) run_leak ;;
+	generations) run_generations ;;
 	*) run_program "$program" ;;
 	esac
 done

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 
@@ -205,6 +206,31 @@ SURVIVE(sigwaitinfo)
 	reap(kid);
 }
 
+static int msgid;
+
+static void wait_msgrcv(void)
+{
+	struct { long type; char text[8]; } message;
+
+	CHECK_EQ(msgrcv(msgid, &message, sizeof(message.text), 5, 0), 1);
+	CHECK_EQ(message.text[0], 'm');
+}
+
+SURVIVE(msgrcv_goes_on)
+{
+	struct { long type; char text[8]; } message = { 5, "m" };
+	pid_t kid;
+
+	share();
+	msgid = msgget(IPC_PRIVATE, 0600);
+	CHECK(msgid >= 0);
+	kid = waiting_child(wait_msgrcv);
+	subject_ready();
+	CHECK(!msgsnd(msgid, &message, 1, 0));
+	reap(kid);
+	CHECK(!msgctl(msgid, IPC_RMID, NULL));
+}
+
 static void wait_pause(void)
 {
 	pause();
@@ -363,6 +389,11 @@ static void subject_semop(void)
 TEST(no_eintr_from_semop)
 {
 	look_at(_metadata, subject_semop);
+}
+
+SURVIVE(semop_goes_on)
+{
+	subject_semop();
 }
 
 static void wait_recv(void)

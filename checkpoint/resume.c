@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Hiding from a task that a freeze interrupted its system call.
+ *
+ * Most calls return one of the ERESTART codes, or leave a restart block behind.
+ * Here is for those that return EINTR when a signal wakes them: with no signal
+ * to be seen, the program would not expect it. They begin again. When those
+ * end whose timeout is relative is kept in the restart block, which they do
+ * not use otherwise.
+ */
+#include <linux/checkpoint_hooks.h>
+#include <linux/ptrace.h>
+#include <linux/restart_block.h>
+#include <linux/sched/signal.h>
+#include <linux/syscalls.h>
+#include <asm/syscall.h>
+
+#include "internal.h"
+
+/*
+ * Calls that return EINTR when a signal wakes them, but can just as well begin
+ * again: nothing has been consumed.
+ */
+static bool ckpt_call_restarts(int nr)
+{
+	switch (nr) {
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case __NR_epoll_pwait2:
+	case __NR_rt_sigtimedwait:
+	case __NR_semop:
+	case __NR_semtimedop:
+	case __NR_io_uring_enter:
+	case __NR_io_getevents:
+	case __NR_io_pgetevents:
+	/* with a timeout that the kernel cannot write back */
+	case __NR_select:
+	case __NR_pselect6:
+	case __NR_ppoll:
+	/* on sockets with a timeout */
+	case __NR_read:
+	case __NR_readv:
+	case __NR_recvfrom:
+	case __NR_recvmsg:
+	case __NR_recvmmsg:
+	case __NR_write:
+	case __NR_writev:
+	case __NR_sendto:
+	case __NR_sendmsg:
+	case __NR_sendmmsg:
+	case __NR_accept:
+	case __NR_accept4:
+	case __NR_connect:
+		return true;
+	}
+	return false;
+}
+
+/**
+ * __ckpt_resume_call() - Hide from current that a freeze interrupted its system call
+ *
+ * A signal that is delivered interrupts the call rightly: this is for when
+ * there is none.
+ *
+ * Context: get_signal() of current, with siglock held and no signal to deliver.
+ */
+void __ckpt_resume_call(void)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	lockdep_assert_held(&current->sighand->siglock);
+	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
+	if (in_compat_syscall() || syscall_get_error(current, regs) != -EINTR)
+		return;
+	if (ckpt_call_restarts(syscall_get_nr(current, regs)))
+		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
+}
+
+/**
+ * ckpt_mark_woken() - Have current continue the system call in its registers
+ *
+ * For a restored task whose registers are those of an interrupted system call:
+ * it treats them as a thawed task does, on its way to user mode.
+ *
+ * Context: The task being restored.
+ */
+void ckpt_mark_woken(void)
+{
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	current->jobctl |= JOBCTL_CKPT_WOKEN;
+	set_thread_flag(TIF_SIGPENDING);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+}
+
+/**
+ * ckpt_deadline_kept() - Marks a restart block that holds a deadline
+ * @rb: the restart block
+ *
+ * Called only by a program that calls restart_syscall(2) itself.
+ *
+ * Return: -EINTR.
+ */
+long ckpt_deadline_kept(struct restart_block *rb)
+{
+	return -EINTR;
+}
+
+static u32 __user *user_sp(struct task_struct *task)
+{
+	return (u32 __user *)user_stack_pointer(task_pt_regs(task));
+}
+
+/**
+ * ckpt_set_deadline() - Remember when the call would have ended that current begins again
+ * @expires: CLOCK_MONOTONIC
+ * @sp: the stack pointer, which tells it from a call by a signal handler
+ */
+void ckpt_set_deadline(ktime_t expires, unsigned long sp)
+{
+	struct restart_block *rb = &current->restart_block;
+
+	rb->futex.time = expires;
+	rb->futex.uaddr = (u32 __user *)sp;
+	rb->fn = ckpt_deadline_kept;
+}
+
+/**
+ * __ckpt_keep_deadline() - Remember when the interrupted call would have ended
+ * @expires: CLOCK_MONOTONIC
+ *
+ * Context: A system call of current that returns -EINTR.
+ */
+void __ckpt_keep_deadline(ktime_t expires)
+{
+	ckpt_set_deadline(expires, (unsigned long)user_sp(current));
+}
+
+/**
+ * __ckpt_deadline() - Take the time back that was kept
+ * @expires: when the call ends if it is not one that begins again
+ *
+ * Context: A system call of current that is about to wait.
+ * Return: CLOCK_MONOTONIC.
+ */
+ktime_t __ckpt_deadline(ktime_t expires)
+{
+	struct restart_block *rb = &current->restart_block;
+
+	rb->fn = do_no_restart_syscall;
+	if (rb->futex.uaddr != user_sp(current))
+		return expires;
+	return min_t(ktime_t, expires, rb->futex.time);
+}
+
+/**
+ * ckpt_get_deadline() - What a frozen task has kept
+ * @task: the task
+ * @expires: when its call ends, CLOCK_MONOTONIC
+ *
+ * Return: its stack pointer, or 0 if it has kept nothing.
+ */
+unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires)
+{
+	struct restart_block *rb = &task->restart_block;
+
+	if (rb->fn != ckpt_deadline_kept || rb->futex.uaddr != user_sp(task))
+		return 0;
+	*expires = rb->futex.time;
+	return (unsigned long)rb->futex.uaddr;
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls that wait for a limited time: to be frozen and restarted does not make
+ * them longer, or fail with EINTR.
+ */
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/sem.h>
+
+#include "ckpt_test.h"
+
+#define TIMEOUT		4	/* s, of each call */
+
+static const struct timespec timeout = { .tv_sec = TIMEOUT };
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static int fds[2], semid, futex_word;
+
+static void wait_nanosleep(void)
+{
+	struct timespec left = timeout;
+
+	CHECK(!syscall(SYS_nanosleep, &left, &left));
+}
+
+static void wait_clock_nanosleep(void)
+{
+	struct timespec end;
+
+	CHECK(!clock_gettime(CLOCK_REALTIME, &end));
+	end.tv_sec += TIMEOUT;
+	CHECK(!clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &end, NULL));
+}
+
+static void wait_poll(void)
+{
+	struct pollfd pfd = { .fd = fds[0], .events = POLLIN };
+
+	CHECK_EQ(poll(&pfd, 1, TIMEOUT * 1000), 0);
+}
+
+static void wait_ppoll(void)
+{
+	struct pollfd pfd = { .fd = fds[0], .events = POLLIN };
+	struct timespec left = timeout;
+
+	CHECK_EQ(syscall(SYS_ppoll, &pfd, 1, &left, NULL, 8), 0);
+}
+
+static void wait_select(void)
+{
+	struct timeval left = { .tv_sec = TIMEOUT };
+	fd_set set;
+
+	FD_ZERO(&set);
+	FD_SET(fds[0], &set);
+	CHECK_EQ(syscall(SYS_select, fds[0] + 1, &set, NULL, NULL, &left), 0);
+}
+
+static void wait_pselect(void)
+{
+	struct timespec left = timeout;
+
+	CHECK_EQ(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &left, NULL), 0);
+}
+
+static void wait_futex(void)
+{
+	CHECK_EQ(syscall(SYS_futex, &futex_word, FUTEX_WAIT_PRIVATE, 0, &timeout, NULL, 0), -1);
+	CHECK_EQ(errno, ETIMEDOUT);
+}
+
+static void wait_sigtimedwait(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK_EQ(sigtimedwait(&set, NULL, &timeout), -1);
+	CHECK_EQ(errno, EAGAIN);
+}
+
+static void wait_semtimedop(void)
+{
+	struct sembuf op = { .sem_op = -1 };
+
+	CHECK_EQ(semtimedop(semid, &op, 1, &timeout), -1);
+	CHECK_EQ(errno, EAGAIN);
+}
+
+/* These cannot be saved yet: only looked at. */
+static void wait_epoll(void)
+{
+	struct epoll_event event;
+	int fd = epoll_create1(0);
+
+	CHECK_EQ(epoll_wait(fd, &event, 1, TIMEOUT * 1000), 0);
+}
+
+static void wait_epoll_pwait2(void)
+{
+	struct epoll_event event;
+	int fd = epoll_create1(0);
+
+	CHECK_EQ(syscall(SYS_epoll_pwait2, fd, &event, 1, &timeout, NULL, 8), 0);
+}
+
+static const struct {
+	const char *name;
+	void (*wait)(void);
+} calls[] = {
+	{ "nanosleep", wait_nanosleep },
+	{ "clock_nanosleep", wait_clock_nanosleep },
+	{ "poll", wait_poll },
+	{ "ppoll", wait_ppoll },
+	{ "select", wait_select },
+	{ "pselect", wait_pselect },
+	{ "futex", wait_futex },
+	{ "sigtimedwait", wait_sigtimedwait },
+	{ "semtimedop", wait_semtimedop },
+#define NR_SAVED	9
+	{ "epoll_wait", wait_epoll },
+	{ "epoll_pwait2", wait_epoll_pwait2 },
+};
+
+#define NR_CALLS	ARRAY_SIZE(calls)
+
+static void *waiter(void *arg)
+{
+	long i = (long)arg;
+	double start = now();
+
+	calls[i].wait();
+	CHECK(now() - start >= TIMEOUT - 0.002);
+	subject_touch(calls[i].name);
+	return NULL;
+}
+
+static void wait_in(size_t nr)
+{
+	pthread_t threads[NR_CALLS];
+	sigset_t set;
+	size_t i;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK(!sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK(!pipe(fds));
+	semid = semget(IPC_PRIVATE, 1, 0600);
+	CHECK(semid >= 0);
+	for (i = 0; i < nr; i++)
+		CHECK(!pthread_create(&threads[i], NULL, waiter, (void *)i));
+	subject_sleep_ms(50);
+	subject_ready();
+	for (i = 0; i < nr; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+	semctl(semid, 0, IPC_RMID);
+}
+
+static void subject_saved(void)
+{
+	wait_in(NR_SAVED);
+}
+
+static void subject_all(void)
+{
+	wait_in(NR_CALLS);
+}
+
+/* Which call has not ended, or NULL */
+static const char *who_waits(struct subject *s, size_t nr)
+{
+	char path[128];
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		snprintf(path, sizeof(path), "%s/%s", s->dir, calls[i].name);
+		if (access(path, F_OK))
+			return calls[i].name;
+	}
+	return NULL;
+}
+
+FIXTURE(timeouts)
+{
+	struct subject s;
+};
+
+FIXTURE_SETUP(timeouts)
+{
+	memset(&self->s, 0, sizeof(self->s));
+}
+
+FIXTURE_TEARDOWN(timeouts)
+{
+	if (self->s.pid > 0)
+		subject_kill(&self->s);
+	subject_clean(&self->s);
+}
+
+/* Whoever waits anew after each look would never get to the end. */
+TEST_F(timeouts, do_not_grow_by_being_looked_at)
+{
+	const char *late = "all";
+	double end;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_all)) subject_print(&self->s);
+	for (end = now() + 3 * TIMEOUT; late && now() < end;) {
+		subject_checkpoint(&self->s, CHECKPOINT_DRY_RUN);
+		subject_sleep_ms(100);
+		late = who_waits(&self->s, NR_CALLS);
+	}
+	EXPECT_EQ(late, NULL) {
+		fprintf(stderr, "# %s still waits\n", late);
+		subject_print(&self->s);
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_F(timeouts, do_not_grow_by_being_saved)
+{
+	const char *late = "all";
+	double end;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_saved)) subject_print(&self->s);
+	for (end = now() + 3 * TIMEOUT; late && now() < end;) {
+		ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+		subject_sleep_ms(100);
+		late = who_waits(&self->s, NR_SAVED);
+	}
+	EXPECT_EQ(late, NULL) {
+		fprintf(stderr, "# %s still waits\n", late);
+		subject_print(&self->s);
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+/* Most of the time is over at the checkpoint; the restarted ones have little left. */
+static void restart_run(struct __test_metadata *_metadata, struct subject *s, int generations)
+{
+	const char *late = "all";
+	int i, status;
+	double end;
+
+	ASSERT_TRUE(subject_start(s, subject_saved)) subject_print(s);
+	subject_sleep_ms(TIMEOUT * 750);
+	for (i = 0; i < generations; i++) {
+		ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
+		ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
+		ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	}
+	for (end = now() + TIMEOUT * 0.75; late && now() < end; subject_sleep_ms(10))
+		late = who_waits(s, NR_SAVED);
+	EXPECT_EQ(late, NULL) {
+		fprintf(stderr, "# %s still waits\n", late);
+		subject_print(s);
+	}
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
+TEST_F(timeouts, go_on_after_a_restart)
+{
+	restart_run(_metadata, &self->s, 1);
+}
+
+TEST_F(timeouts, go_on_after_three_restarts)
+{
+	restart_run(_metadata, &self->s, 3);
+}
+
+/*
+ * One whose timeout the kernel cannot write back waits for all of it again,
+ * but does not fail.
+ */
+static void subject_sticky(void)
+{
+	struct timespec *sticky = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pid_t kid;
+	int status;
+
+	CHECK(sticky != MAP_FAILED);
+	sticky->tv_sec = 1;
+	CHECK(!mprotect(sticky, 4096, PROT_READ));
+	kid = fork();
+	if (!kid) {
+		CHECK_EQ(syscall(SYS_ppoll, NULL, 0, sticky, NULL, 8), 0);
+		CHECK_EQ(syscall(SYS_pselect6, 0, NULL, NULL, NULL, sticky, NULL), 0);
+		_exit(0);
+	}
+	subject_sleep_ms(50);
+	subject_ready();
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+TEST_F(timeouts, in_read_only_memory)
+{
+	int i;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_sticky)) subject_print(&self->s);
+	for (i = 0; i < 10; i++) {
+		ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+		subject_sleep_ms(50);
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_HARNESS_MAIN
