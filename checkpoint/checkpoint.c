@@ -216,7 +216,7 @@ static int ckpt_save(struct ckpt_ctx *ctx)
 	if (err)
 		return err;
 	if (ckpt_dry_run(ctx))
-		return ctx->log.nr_refused ? -EOPNOTSUPP : 0;
+		return ctx->log.refused;
 	ckpt_pause(CKPT_PAUSE_CONTAINED);
 	if (fatal_signal_pending(current))
 		return -EINTR;

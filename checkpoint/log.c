@@ -194,8 +194,8 @@ void ckpt_log_add(struct ckpt_log *log, enum ckpt_log_level level, int err,
 	if (ckpt_log_has(&log->chunks, log->line, len, hash))
 		goto unlock;
 
-	if (level == CKPT_LOG_REFUSE)
-		log->nr_refused++;
+	if (level == CKPT_LOG_REFUSE && !log->refused)
+		log->refused = err;
 	chunk = ckpt_log_room(log, ckpt_log_line_size(len));
 	if (!chunk) {
 		log->dropped++;
@@ -345,7 +345,7 @@ long ckpt_log_explain(struct ckpt_ctx *ctx, long err, const char *doing, const c
 {
 	const char *whom = ckpt_whom(ctx);
 
-	if (err >= 0 || ckpt_log_error(&ctx->log))
+	if (err >= 0 || ckpt_log_error(&ctx->log) || err == ctx->log.refused)
 		return err;
 	return ckpt_err(ctx, err, "%s%s%s %s: %s", whom, *whom ? ": " : "", doing, what,
 			ckpt_log_reason(err));

@@ -25,7 +25,7 @@ enum ckpt_log_level {
  * @chunks: pages of lines, the oldest first
  * @nr_chunks: their number, at most CKPT_LOG_CHUNKS_MAX
  * @dropped: lines that gave way or found no memory
- * @nr_refused: lines of level CKPT_LOG_REFUSE, duplicates not counted
+ * @refused: errno of the first line of level CKPT_LOG_REFUSE, negative, or 0
  * @err: errno of the first error, negative, or 0
  * @first: line of the first error
  * @line: where a line is composed
@@ -35,7 +35,7 @@ struct ckpt_log {
 	struct list_head chunks;
 	unsigned int nr_chunks;
 	unsigned long dropped;
-	unsigned long nr_refused;
+	int refused;
 	int err;
 	char first[CKPT_LOG_LINE_MAX];
 	char line[CKPT_LOG_LINE_MAX];

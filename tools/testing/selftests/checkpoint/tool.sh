@@ -183,7 +183,8 @@ test_check_lists_all()
 {
 	start_unfit
 	$ckpt check "$pid" >reasons
-	[ $? = 1 ] && cat reasons >stderr && [ "$(grep -c 'fd [0-9]*: socket' reasons)" = 2 ]
+	[ $? = 1 ] && cat reasons >stderr && [ "$(grep -c 'fd [0-9]*: socket' reasons)" = 2 ] &&
+		grep -q 'cannot be checkpointed: 2 reasons$' reasons
 }
 
 test_check_is_harmless()

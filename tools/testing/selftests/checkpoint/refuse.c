@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * State of a task that no image represents: each kind is refused by name, and
+ * a dry run names all of them at once. Files and mappings have their tests where
+ * those that can be saved have theirs.
+ */
+#include <linux/filter.h>
+#include <linux/io_uring.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+
+#include "ckpt_test.h"
+
+REFUSE(posix_timer, EOPNOTSUPP, "POSIX timers")
+{
+	timer_t timer;
+
+	CHECK(!timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	subject_ready();
+}
+
+REFUSE(alarm, EOPNOTSUPP, "ITIMER_REAL interval timer")
+{
+	alarm(1000);
+	subject_ready();
+	CHECK(alarm(0) > 900);
+}
+
+REFUSE(profiling_timer, EOPNOTSUPP, "ITIMER_VIRTUAL or ITIMER_PROF interval timer")
+{
+	struct itimerval timer = { .it_value.tv_sec = 1000 };
+
+	CHECK(!setitimer(ITIMER_PROF, &timer, NULL));
+	subject_ready();
+}
+
+static void allow_all(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog program = { .len = 1, .filter = &allow };
+
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+REFUSE(seccomp, EOPNOTSUPP, "seccomp mode or filters that differ from the caller's")
+{
+	allow_all();
+	subject_ready();
+}
+
+REFUSE(syscall_user_dispatch, EOPNOTSUPP, "syscall user dispatch")
+{
+	static volatile char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+
+	CHECK(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector));
+	subject_ready();
+}
+
+REFUSE(semaphore_undo, EOPNOTSUPP, "System V semaphore undo list")
+{
+	struct sembuf op = { .sem_op = 1, .sem_flg = SEM_UNDO };
+	int id = semget(IPC_PRIVATE, 1, 0600);
+
+	CHECK(id >= 0 && !semop(id, &op, 1));
+	subject_ready();
+	CHECK(!semctl(id, 0, IPC_RMID));
+}
+
+REFUSE(io_flusher, EOPNOTSUPP, "PR_SET_IO_FLUSHER")
+{
+	CHECK(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+	subject_ready();
+}
+
+REFUSE(io_uring, EOPNOTSUPP, "io_uring")
+{
+	struct io_uring_params params = {};
+
+	CHECK(syscall(SYS_io_uring_setup, 4, &params) >= 0);
+	subject_ready();
+}
+
+REFUSE(trapping_tsc, EOPNOTSUPP, "PR_SET_TSC")
+{
+	subject_touch("ready");
+	CHECK(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV));
+	/* the vdso would read the counter */
+	while (syscall(SYS_access, "go", F_OK))
+		syscall(SYS_sched_yield);
+}
+
+static void *sleep_on_cpu_time(void *arg)
+{
+	struct timespec ts = { .tv_sec = 1000 };
+
+	clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &ts, NULL);
+	return arg;
+}
+
+REFUSE(sleep_on_cpu_time, EOPNOTSUPP, "CPU-time or alarm clock")
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, sleep_on_cpu_time, NULL));
+	subject_sleep_ms(100);
+	subject_ready();
+}
+
+REFUSE(deadline_scheduling, EOPNOTSUPP, "scheduling policy")
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = { 48, 6 /* SCHED_DEADLINE */, 0, 0, 0, 10000000, 30000000, 30000000 };
+
+	CHECK(!syscall(SYS_sched_setattr, 0, &attr, 0));
+	subject_ready();
+}
+
+REFUSE(other_namespace, EOPNOTSUPP, "another uts namespace")
+{
+	CHECK(!unshare(CLONE_NEWUTS));
+	subject_ready();
+}
+
+REFUSE(shared_io_context, EOPNOTSUPP, "I/O context shared by CLONE_IO")
+{
+	pid_t pid;
+
+	CHECK(!syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 4));
+	pid = syscall(SYS_clone, CLONE_IO | SIGCHLD, 0, 0, 0, 0);
+	if (!pid)
+		for (;;)
+			pause();
+	subject_ready();
+	CHECK(!kill(pid, SIGKILL));
+}
+
+static volatile int *shared;
+
+REFUSE(traced, EBUSY, "is traced by pid")
+{
+	pid_t tracer, parent = getpid();
+
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	tracer = fork();
+	if (!tracer) {
+		CHECK(!ptrace(PTRACE_SEIZE, parent, NULL, NULL));
+		*shared = 1;
+		for (;;)
+			pause();
+	}
+	while (!*shared)
+		subject_sleep_ms(1);
+	subject_ready();
+	CHECK(!kill(tracer, SIGKILL));
+	CHECK_EQ(waitpid(tracer, NULL, 0), tracer);
+}
+
+/* A dry run: all at once, of tasks, files and memory, and the leak too. */
+static void subject_full_of_reasons(void)
+{
+	timer_t timer;
+	int fd;
+
+	CHECK(!timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	allow_all();
+	CHECK(epoll_create1(0) >= 0);
+	CHECK(timerfd_create(CLOCK_MONOTONIC, 0) >= 0);
+	CHECK(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+	fd = open("gone", O_CREAT | O_RDWR, 0644);
+	CHECK(fd >= 0 && !unlink("gone"));
+	CHECK(dup2(open("kept", O_CREAT | O_RDWR, 0644), 10) == 10);
+	if (!fork()) {
+		alarm(1000);
+		for (;;)
+			pause();
+	}
+	subject_ready();
+}
+
+TEST_F(refuse, all_reasons_at_once)
+{
+	static const char *const reasons[] = {
+		"POSIX timers", "seccomp", "epoll: not supported", "timerfd: not supported",
+		"socket", "gone (deleted): unlinked", "ITIMER_REAL", "leak: file",
+	};
+	struct subject *s = &self->s;
+	int pidfd, fd;
+	char held[32];
+	size_t i;
+
+	ASSERT_TRUE(subject_start(s, subject_full_of_reasons)) subject_print(s);
+	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
+	fd = syscall(SYS_pidfd_getfd, pidfd, 10, 0);
+	ASSERT_GE(fd, 0);
+	close(pidfd);
+	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), -EOPNOTSUPP) subject_print(s);
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		EXPECT_TRUE(log_has(s, reasons[i])) {
+			fprintf(stderr, "# not named: %s\n", reasons[i]);
+			subject_print(s);
+		}
+	snprintf(held, sizeof(held), "held by pid %d", getpid());
+	EXPECT_TRUE(log_has(s, held)) subject_print(s);
+	EXPECT_FALSE(log_has(s, "error ")) subject_print(s);
+	/* the first of them is what a real checkpoint fails with */
+	EXPECT_EQ(subject_checkpoint(s, 0), -EOPNOTSUPP) subject_print(s);
+	close(fd);
+	subject_kill(s);
+	s->pid = 0;
+}
+
+/* What is told first decides about the error, as it does for a checkpoint. */
+static void subject_with_a_file(void)
+{
+	CHECK(dup2(open("kept", O_CREAT | O_RDWR, 0644), 10) == 10);
+	subject_ready();
+}
+
+TEST_F(refuse, dry_run_finds_a_leak_only)
+{
+	struct subject *s = &self->s;
+	int pidfd, fd;
+
+	ASSERT_TRUE(subject_start(s, subject_with_a_file)) subject_print(s);
+	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), 0) subject_print(s);
+	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
+	fd = syscall(SYS_pidfd_getfd, pidfd, 10, 0);
+	ASSERT_GE(fd, 0);
+	close(pidfd);
+	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), -EAGAIN) subject_print(s);
+	EXPECT_TRUE(log_has(s, "leak: file")) subject_print(s);
+	EXPECT_FALSE(log_has(s, "error ")) subject_print(s);
+	EXPECT_EQ(subject_checkpoint(s, 0), -EAGAIN) subject_print(s);
+	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN | CHECKPOINT_SUBTREE), 0)
+		subject_print(s);
+	close(fd);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
+TEST_HARNESS_MAIN
