@@ -115,6 +115,8 @@ TEST_F(refuse, checkpoint_of_others_needs_privilege)
 {
 	ASSERT_TRUE(subject_start(&self->s, subject_idle)) subject_print(&self->s);
 	EXPECT_EQ(as_nobody(&self->s, checkpoint_dry), EPERM);
+	test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
+	EXPECT_TRUE(log_has(&self->s, "not permitted")) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0);
 	self->s.pid = 0;
 }
@@ -124,7 +126,10 @@ TEST_F(refuse, restart_does_not_grant_root)
 	ASSERT_TRUE(subject_start(&self->s, subject_idle)) subject_print(&self->s);
 	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	test_unlink(&self->s, "log");
 	EXPECT_EQ(as_nobody(&self->s, restart_plain), EPERM);
+	test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
+	EXPECT_TRUE(log_has(&self->s, "CAP_CHECKPOINT_RESTORE is needed")) subject_print(&self->s);
 	EXPECT_EQ(kill(self->s.pid, 0), -1);
 	self->s.pid = 0;
 }

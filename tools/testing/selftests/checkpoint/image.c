@@ -89,15 +89,15 @@ static long try_restart(FIXTURE_DATA(image) *self, size_t len)
 	return subject_restart(&self->s, 0);
 }
 
-#define EXPECT_REFUSED(len)						\
+#define EXPECT_REFUSED(len, text)					\
 	do {								\
 		long __ret = try_restart(self, len);			\
 									\
-		ASSERT_LT(__ret, 0) {					\
+		ASSERT_EQ(__ret, -EINVAL) {				\
 			fprintf(stderr, "# %zu bytes accepted\n", (size_t)(len)); \
 			subject_kill(&self->s);				\
 		}							\
-		ASSERT_NE(self->s.log[0], 0);				\
+		ASSERT_TRUE(log_has(&self->s, text)) subject_print(&self->s); \
 		ASSERT_EQ(kill(self->s.pid, 0), -1);			\
 	} while (0)
 
@@ -118,12 +118,12 @@ TEST_F_TIMEOUT(image, truncated, 200)
 	int tasks, fds = count_dir("/proc/self/fd");
 	size_t len;
 
-	EXPECT_REFUSED(0);
+	EXPECT_REFUSED(0, "image is empty");
 	tasks = count_tasks();
 	for (len = 1; len < self->len; len += len < 4096 ? 61 : 4093)
-		EXPECT_REFUSED(len);
-	EXPECT_REFUSED(self->len - 1);
-	EXPECT_REFUSED(self->len - 8);
+		EXPECT_REFUSED(len, "truncated");
+	EXPECT_REFUSED(self->len - 1, "truncated");
+	EXPECT_REFUSED(self->len - 8, "truncated");
 	EXPECT_EQ(count_tasks(), tasks);
 	EXPECT_EQ(count_dir("/proc/self/fd"), fds);
 }
@@ -137,7 +137,7 @@ TEST_F_TIMEOUT(image, truncated_between_blocks, 200)
 
 		memcpy(&block, self->data + at, sizeof(block));
 		ASSERT_EQ(block.magic, CKPT_BLOCK_MAGIC);
-		EXPECT_REFUSED(at);
+		EXPECT_REFUSED(at, at ? "truncated" : "empty");
 		at += sizeof(block) + block.pad + ((block.len + 7) & ~7U);
 	}
 	EXPECT_EQ(at, self->len);
@@ -149,7 +149,9 @@ TEST_F(image, truncated_stream)
 
 	/* a pipe has no end to look at first: the tree is built, and undone */
 	for (len = self->len / 8; len < self->len; len += self->len / 8) {
-		struct restart_args args = { .log_fd = -1 };
+		struct restart_args args = {
+			.log_fd = test_open(&self->s, "log", O_CREAT | O_TRUNC | O_RDWR),
+		};
 		int fds[2];
 
 		ASSERT_EQ(pipe(fds), 0);
@@ -161,6 +163,9 @@ TEST_F(image, truncated_stream)
 		close(fds[1]);
 		args.image_fd = fds[0];
 		ASSERT_EQ(sys_restart(&args, sizeof(args)), -1);
+		ASSERT_EQ(errno, EINVAL);
+		test_read_log(&self->s, args.log_fd);
+		EXPECT_TRUE(log_has(&self->s, "truncated")) subject_print(&self->s);
 		close(fds[0]);
 		ASSERT_GT(waitpid(-1, NULL, 0), 0);
 		ASSERT_EQ(kill(self->s.pid, 0), -1);
@@ -178,7 +183,7 @@ TEST_F_TIMEOUT(image, flipped_bits, 200)
 		unsigned char bit = 1 << rand_r(&seed) % 8;
 
 		self->data[at] ^= bit;
-		EXPECT_REFUSED(self->len);
+		EXPECT_REFUSED(self->len, "image");
 		self->data[at] ^= bit;
 	}
 	EXPECT_EQ(count_tasks(), tasks);
@@ -187,7 +192,7 @@ TEST_F_TIMEOUT(image, flipped_bits, 200)
 TEST_F(image, foreign)
 {
 	memset(self->data, 'x', self->len);
-	EXPECT_REFUSED(self->len);
+	EXPECT_REFUSED(self->len, "image");
 }
 
 TEST_F(image, pid_taken)
@@ -258,7 +263,7 @@ TEST_F(image, sink_is_a_device)
 
 TEST_F(image, reader_goes_away)
 {
-	struct checkpoint_args args = { .pidfd = -1, .log_fd = -1 };
+	struct checkpoint_args args = { .pidfd = -1 };
 	int fds[2];
 
 	signal(SIGPIPE, SIG_IGN);
@@ -267,8 +272,11 @@ TEST_F(image, reader_goes_away)
 	close(fds[0]);
 	args.pid = self->s.pid;
 	args.image_fd = fds[1];
+	args.log_fd = test_open(&self->s, "log", O_CREAT | O_TRUNC | O_RDWR);
 	EXPECT_EQ(sys_checkpoint(&args, sizeof(args)), -1);
 	EXPECT_EQ(errno, EPIPE);
+	test_read_log(&self->s, args.log_fd);
+	EXPECT_TRUE(log_has(&self->s, "cannot write the image")) subject_print(&self->s);
 	EXPECT_EQ(kill(self->s.pid, 0), 0);
 	subject_kill(&self->s);
 }

@@ -10,9 +10,6 @@
  *   CKPT_MUTATE_SECONDS	for all subjects together (60)
  *   CKPT_MUTATE_TRACE	if set, each change is printed before it is tried
  */
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -20,24 +17,9 @@
 #include <sys/resource.h>
 
 #include "census.h"
+#include "codec.h"
 
-#define MAX_ITEMS	4096
-#define MAX_IMAGE	(8 << 20)
 #define NR_SUBJECTS	5
-
-/* A record, or the payload of a DATA block. */
-struct item {
-	bool data;
-	uint16_t type;
-	uint16_t flags;
-	uint32_t len;
-	unsigned char *payload;
-};
-
-struct image {
-	struct item items[MAX_ITEMS];
-	size_t nr;
-};
 
 static bool trace;
 
@@ -47,172 +29,6 @@ static uint32_t rnd(uint32_t below)
 {
 	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
 	return below ? (uint32_t)(random_state >> 32) % below : 0;
-}
-
-static uint32_t align8(uint32_t len)
-{
-	return (len + 7) & ~7U;
-}
-
-/* Reading a good image */
-
-static bool image_add(struct image *image, bool data, const struct ckpt_record *head,
-		      const void *payload, uint32_t len)
-{
-	struct item *item = &image->items[image->nr];
-
-	if (image->nr == MAX_ITEMS)
-		return false;
-	*item = (struct item){ .data = data, .len = len };
-	if (head) {
-		item->type = head->type;
-		item->flags = head->flags;
-	}
-	item->payload = malloc(len + 1);
-	if (!item->payload)
-		return false;
-	memcpy(item->payload, payload, len);
-	image->nr++;
-	return true;
-}
-
-static bool image_add_meta(struct image *image, const unsigned char *p, uint32_t len)
-{
-	uint32_t at = 0;
-
-	while (at < len) {
-		const struct ckpt_record *head = (const void *)(p + at);
-
-		if (!image_add(image, false, head, head + 1, head->len))
-			return false;
-		at += sizeof(*head) + align8(head->len);
-	}
-	return at == len;
-}
-
-static bool image_parse(struct image *image, const unsigned char *p, size_t len)
-{
-	size_t at = 0;
-
-	image->nr = 0;
-	while (at < len) {
-		const struct ckpt_block *block = (const void *)(p + at);
-		const unsigned char *payload = p + at + sizeof(*block) + block->pad;
-		bool ok;
-
-		if (block->magic != CKPT_BLOCK_MAGIC ||
-		    XXH64(payload, block->len, block->seq) != block->hash)
-			return false;
-		if (block->kind == CKPT_BLOCK_META)
-			ok = image_add_meta(image, payload, block->len);
-		else
-			ok = image_add(image, true, NULL, payload, block->len);
-		if (!ok)
-			return false;
-		at += sizeof(*block) + block->pad + align8(block->len);
-	}
-	return image->nr && image->items[image->nr - 1].type == CKPT_REC_TRAILER;
-}
-
-/* Writing one, with whatever is in it */
-
-struct output {
-	unsigned char *buf;
-	size_t len;
-	size_t block;		/* where the open META block begins, or SIZE_MAX */
-	uint32_t seq;
-	XXH64_state_t *headers;
-};
-
-static void put(struct output *out, const void *p, size_t len)
-{
-	if (out->len + len > MAX_IMAGE)
-		return;
-	memcpy(out->buf + out->len, p, len);
-	out->len += len;
-}
-
-static void seal(struct output *out, struct ckpt_block *block)
-{
-	block->magic = CKPT_BLOCK_MAGIC;
-	block->seq = out->seq++;
-	block->hash = XXH64(block + 1, block->len, block->seq);
-	XXH64_update(out->headers, block, sizeof(*block));
-}
-
-static void begin_block(struct output *out, uint16_t kind, uint32_t len)
-{
-	struct ckpt_block block = { .kind = kind, .len = len, .offset = out->len };
-
-	out->block = out->len;
-	put(out, &block, sizeof(block));
-}
-
-static void end_block(struct output *out)
-{
-	struct ckpt_block *block = (void *)(out->buf + out->block);
-
-	if (out->block == SIZE_MAX)
-		return;
-	block->len = out->len - out->block - sizeof(*block);
-	seal(out, block);
-	out->block = SIZE_MAX;
-}
-
-static void put_record(struct output *out, const struct item *item)
-{
-	struct ckpt_record head = { item->type, item->flags, item->len };
-	static const unsigned char zeros[8];
-	size_t need = sizeof(head) + align8(item->len);
-
-	if (out->block != SIZE_MAX &&
-	    out->len - out->block + need > CKPT_BLOCK_META_MAX + sizeof(struct ckpt_block))
-		end_block(out);
-	if (out->block == SIZE_MAX)
-		begin_block(out, CKPT_BLOCK_META, 0);
-	put(out, &head, sizeof(head));
-	put(out, item->payload, item->len);
-	put(out, zeros, align8(item->len) - item->len);
-}
-
-static void put_trailer(struct output *out, const struct item *item)
-{
-	struct ckpt_rec_trailer trailer;
-	struct item copy = *item;
-
-	end_block(out);
-	memcpy(&trailer, item->payload, sizeof(trailer));
-	trailer.nr_blocks = out->seq;
-	trailer.hash = XXH64_digest(out->headers);
-	copy.payload = (void *)&trailer;
-	put_record(out, &copy);
-	end_block(out);
-}
-
-static void image_write(const struct image *image, struct output *out)
-{
-	size_t i;
-
-	out->len = 0;
-	out->seq = 0;
-	out->block = SIZE_MAX;
-	XXH64_reset(out->headers, 0);
-	for (i = 0; i < image->nr; i++) {
-		const struct item *item = &image->items[i];
-
-		if (item->data) {
-			end_block(out);
-			begin_block(out, CKPT_BLOCK_DATA, 0);
-			put(out, item->payload, item->len);
-			end_block(out);
-		} else if (item->type == CKPT_REC_TRAILER &&
-			   item->len == sizeof(struct ckpt_rec_trailer)) {
-			put_trailer(out, item);
-		} else {
-			put_record(out, item);
-		}
-	}
-	end_block(out);
 }
 
 /* Changing one */

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Images that are wrong in one place, with hashes that are right: each is
+ * refused with the errno and the reason that belong to it, before a process of
+ * the tree has run, and nothing is left behind.
+ */
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+
+#include "census.h"
+#include "codec.h"
+
+static void handler(int sig)
+{
+	(void)sig;
+}
+
+static void subject_of_all_kinds(void)
+{
+	union sigval value = { .sival_int = 1 };
+	struct timespec ts = { .tv_sec = 1000 };
+	int fds[2], fd = open("file", O_CREAT | O_RDWR, 0644);
+	sigset_t set;
+	pid_t pid;
+	char *p;
+
+	CHECK(fd >= 0 && !flock(fd, LOCK_EX));
+	CHECK(!pipe(fds));
+	CHECK_EQ(write(fds[1], "data", 4), 4);
+	CHECK(eventfd(7, 0) >= 0);
+	CHECK(memfd_create("memfd", 0) >= 0);
+	p = mmap(NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 1, 64 << 10);
+	p = mmap(NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 1, 4096);
+	signal(SIGUSR1, handler);
+	sigfillset(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK(!sigqueue(getpid(), SIGRTMIN, value));
+	pid = fork();
+	if (!pid) {
+		nanosleep(&ts, NULL);
+		_exit(0);
+	}
+	if (!fork() && !vfork())
+		for (;;)
+			pause();
+	subject_sleep_ms(50);
+	subject_ready();
+}
+
+static struct subject s;
+static struct image good, work;
+static struct output out;
+
+struct forgery {
+	uint16_t type;
+	uint16_t offset, size;
+	uint64_t value;
+	int err;
+	const char *text;
+};
+
+#define FORGE(rec, of, field, value, err, text)					\
+	{ rec, offsetof(struct of, field), sizeof(((struct of *)0)->field), value, err, text }
+#define F(rec, ...)	FORGE(rec, F_##rec, __VA_ARGS__)
+
+#define F_CKPT_REC_HEADER	ckpt_rec_header
+#define F_CKPT_REC_ARCH		ckpt_rec_arch
+#define F_CKPT_REC_TREE_TASK	ckpt_rec_tree_task
+#define F_CKPT_REC_OBJ		ckpt_rec_obj
+#define F_CKPT_REC_PAGES	ckpt_rec_pages
+#define F_CKPT_REC_PIPE		ckpt_rec_pipe
+#define F_CKPT_REC_PIPE_BUF	ckpt_rec_pipe_buf
+#define F_CKPT_REC_SHMEM	ckpt_rec_shmem
+#define F_CKPT_REC_FILE		ckpt_rec_file
+#define F_CKPT_REC_FILE_PATH	ckpt_rec_file_path
+#define F_CKPT_REC_FILE_PIPE	ckpt_rec_file_pipe
+#define F_CKPT_REC_FILE_EVENTFD	ckpt_rec_file_eventfd
+#define F_CKPT_REC_FILES	ckpt_rec_files
+#define F_CKPT_REC_FILES_FD	ckpt_rec_files_fd
+#define F_CKPT_REC_FS		ckpt_rec_fs
+#define F_CKPT_REC_LOCK		ckpt_rec_lock
+#define F_CKPT_REC_MM		ckpt_rec_mm
+#define F_CKPT_REC_VMA		ckpt_rec_vma
+#define F_CKPT_REC_SIGHAND	ckpt_rec_sighand
+#define F_CKPT_REC_TASK		ckpt_rec_task
+#define F_CKPT_REC_TASK_SCHED	ckpt_rec_task_sched
+#define F_CKPT_REC_TASK_SIGMASK	ckpt_rec_task_sigmask
+#define F_CKPT_REC_TASK_SIGNAL	ckpt_rec_sigpending
+#define F_CKPT_REC_TASK_RESTART	ckpt_rec_task_restart
+#define F_CKPT_REC_TASK_VFORK	ckpt_rec_task_vfork
+#define F_CKPT_REC_TASK_XSTATE	ckpt_rec_task_xstate
+#define F_CKPT_REC_TASK_REGS	ckpt_rec_task_regs
+
+#define HUGE	0xffffffffU
+
+static const struct forgery forgeries[] = {
+	/* another machine, kernel or format */
+	F(CKPT_REC_HEADER, magic, 1, EINVAL, "not a checkpoint image"),
+	F(CKPT_REC_HEADER, version, 2, E2BIG, "is newer than this kernel's"),
+	F(CKPT_REC_HEADER, version, 0, EINVAL, "invalid header"),
+	F(CKPT_REC_HEADER, arch, 183, EOPNOTSUPP, "another architecture"),
+	F(CKPT_REC_HEADER, page_size, 65536, EOPNOTSUPP, "another architecture"),
+	F(CKPT_REC_ARCH, cpu_features, ~0ULL, EOPNOTSUPP, "this CPU lacks"),
+	F(CKPT_REC_ARCH, xfeatures, 1ULL << 62 | 3, EOPNOTSUPP, "lacks XSAVE component 62"),
+	F(CKPT_REC_ARCH, xstate_layout, 1, EOPNOTSUPP, "another layout of the XSAVE area"),
+	F(CKPT_REC_ARCH, vdso_size, 4095, EOPNOTSUPP, "different vdso"),
+	F(CKPT_REC_ARCH, vdso_build_id[3], 0x55, EOPNOTSUPP, "different vdso"),
+	/* counts */
+	F(CKPT_REC_HEADER, nr_tasks, HUGE, EINVAL, "tasks"),
+	F(CKPT_REC_HEADER, nr_tasks, 0, EINVAL, "0 tasks"),
+	F(CKPT_REC_HEADER, nr_tasks, 100000, EINVAL, "type 4 instead of 3"),
+	F(CKPT_REC_PAGES, nr_runs, HUGE, EINVAL, "page runs are not consistent"),
+	F(CKPT_REC_PAGES, data_len, HUGE, EINVAL, "page runs are not consistent"),
+	F(CKPT_REC_PIPE, nr_bufs, HUGE, EINVAL, "pipe"),
+	F(CKPT_REC_PIPE, ring_size, 1U << 31, EINVAL, "pipe"),
+	F(CKPT_REC_PIPE, path_len, HUGE, EINVAL, "pipe"),
+	F(CKPT_REC_PIPE_BUF, len, HUGE, EINVAL, "pipe"),
+	F(CKPT_REC_SHMEM, size, 1ULL << 63, EINVAL, "shared memory"),
+	F(CKPT_REC_FILES, nr_fds, HUGE, EINVAL, "instead of 111"),
+	F(CKPT_REC_FILES_FD, fd, HUGE, EINVAL, "malformed descriptor"),
+	F(CKPT_REC_FILE_PATH, path_len, HUGE, EINVAL, "path"),
+	F(CKPT_REC_FS, cwd_len, HUGE, EINVAL, "malformed current directory"),
+	F(CKPT_REC_TASK_SCHED, nr_cpu_words, HUGE, EINVAL, "sched"),
+	F(CKPT_REC_TASK_XSTATE, size, HUGE, EINVAL, "bad FPU record"),
+	/* the tree */
+	F(CKPT_REC_TREE_TASK, pid, HUGE, EINVAL, "pid out of range"),
+	F(CKPT_REC_TREE_TASK, pid, 1 << 30, EINVAL, "pid out of range"),
+	F(CKPT_REC_TREE_TASK, parent, 7, EINVAL, "not valid for the root"),
+	F(CKPT_REC_TREE_TASK, flags, 1U << 30, EINVAL, "unknown flags"),
+	F(CKPT_REC_TREE_TASK, exit_signal, 99, EINVAL, "exit signal 99"),
+	F(CKPT_REC_TREE_TASK, sid, 1 << 30, EINVAL, "session or process group out of range"),
+	F(CKPT_REC_TREE_TASK, creator, 0, EINVAL, "shares no memory"),
+	/* references, and kinds that nobody knows */
+	F(CKPT_REC_OBJ, type, 399, EOPNOTSUPP, "unknown type 399"),
+	F(CKPT_REC_OBJ, objref, 0, EINVAL, "cannot be entered"),
+	F(CKPT_REC_OBJ, owner, 0, EINVAL, "is not valid"),
+	F(CKPT_REC_FILES_FD, objref, 9999, EINVAL, "9999 is no restored file"),
+	F(CKPT_REC_FILE_PIPE, objref, 9999, EINVAL, "9999 is no restored pipe"),
+	F(CKPT_REC_VMA, file_objref, 9999, EINVAL, "9999 is no restored"),
+	F(CKPT_REC_MM, exe_objref, 9999, EINVAL, "9999 is no"),
+	F(CKPT_REC_TASK, index, 99, EINVAL, "unexpected state of task 99"),
+	F(CKPT_REC_TASK_SIGMASK, sighand, 9999, EINVAL, "9999 is no restored sighand"),
+	F(CKPT_REC_TASK_VFORK, child, 99, EINVAL, "cannot wait for task 99"),
+	/* values */
+	F(CKPT_REC_FILE, f_pos, -5, EINVAL, "file"),
+	F(CKPT_REC_FILE_EVENTFD, flags, 4, EINVAL, "eventfd"),
+	F(CKPT_REC_LOCK, kind, 9, EINVAL, "lock"),
+	F(CKPT_REC_MM, brk, ~0ULL, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, flags, 1U << 31, EINVAL, "bad address space"),
+	F(CKPT_REC_VMA, start, 1, EINVAL, "mapping"),
+	F(CKPT_REC_VMA, end, ~0ULL << 12, EINVAL, "mapping"),
+	F(CKPT_REC_VMA, flags, 1ULL << 63, EINVAL, "mapping"),
+	F(CKPT_REC_SIGHAND, action[0].flags, 1ULL << 60, EINVAL, "bad handler of signal 1"),
+	F(CKPT_REC_SIGHAND, action[8].handler, 5, EINVAL, "bad handler of signal 9"),
+	F(CKPT_REC_TASK_SIGNAL, signo, 99, EINVAL, "signal"),
+	F(CKPT_REC_TASK_RESTART, kind, 99, EINVAL, "kind 99"),
+	F(CKPT_REC_TASK_SCHED, policy, 77, EINVAL, "bad scheduling record"),
+	F(CKPT_REC_TASK_REGS, fs_base, 1ULL << 63, EINVAL, "bad registers"),
+};
+
+static struct item *first_of(struct image *image, uint16_t type)
+{
+	size_t i;
+
+	for (i = 0; i < image->nr; i++)
+		if (!image->items[i].data && image->items[i].type == type)
+			return &image->items[i];
+	return NULL;
+}
+
+static void copy_good(void)
+{
+	size_t i;
+
+	for (i = 0; i < work.nr; i++)
+		free(work.items[i].payload);
+	work = good;
+	for (i = 0; i < work.nr; i++) {
+		work.items[i].payload = malloc(good.items[i].len + 1);
+		memcpy(work.items[i].payload, good.items[i].payload, good.items[i].len);
+	}
+}
+
+static long try(const void *data, size_t len)
+{
+	int fd = test_open(&s, "image", O_CREAT | O_TRUNC | O_WRONLY);
+	bool ok = write(fd, data, len) == (ssize_t)len;
+
+	close(fd);
+	return ok ? subject_restart(&s, 0) : 0;
+}
+
+static long try_work(void)
+{
+	image_write(&work, &out);
+	return try(out.buf, out.len);
+}
+
+static bool take_good(void)
+{
+	struct stat st;
+	void *p;
+	int fd;
+
+	if (!subject_start(&s, subject_of_all_kinds) ||
+	    subject_checkpoint(&s, CHECKPOINT_KILL) <= 0)
+		return false;
+	census_kill_children();
+	fd = test_open(&s, "image", O_RDONLY);
+	if (fd < 0 || fstat(fd, &st))
+		return false;
+	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	return p != MAP_FAILED && image_parse(&good, p, st.st_size);
+}
+
+FIXTURE(forged)
+{
+	struct census before;
+};
+
+FIXTURE_SETUP(forged)
+{
+	out.buf = malloc(MAX_IMAGE);
+	out.headers = XXH64_createState();
+	ASSERT_TRUE(out.buf && out.headers);
+	ASSERT_TRUE(census_adopt_orphans());
+	ASSERT_TRUE(take_good()) subject_print(&s);
+	copy_good();
+	ASSERT_EQ(try_work(), s.pid) subject_print(&s);
+	ASSERT_EQ(census_kill_children(), 4);
+	census_take(&self->before);
+}
+
+FIXTURE_TEARDOWN(forged)
+{
+	census_kill_children();
+	subject_clean(&s);
+}
+
+static bool refused(long ret, int err, const char *text)
+{
+	bool ok = ret == -err && log_has(&s, text) && !strncmp(s.log, "error ", 6);
+
+	if (!ok)
+		fprintf(stderr, "# %ld, not %d \"%s\": %s", ret, -err, text,
+			s.log[0] ? s.log : "\n");
+	return !census_kill_children() && ok;
+}
+
+TEST_F_TIMEOUT(forged, one_field, 300)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(forgeries); i++) {
+		const struct forgery *f = &forgeries[i];
+		struct item *item;
+
+		copy_good();
+		item = first_of(&work, f->type);
+		ASSERT_TRUE(item && item->len >= f->offset + f->size) {
+			fprintf(stderr, "# no record of type %u\n", f->type);
+		}
+		memcpy(item->payload + f->offset, &f->value, f->size);
+		EXPECT_TRUE(refused(try_work(), f->err, f->text)) {
+			fprintf(stderr, "# forgery %zu: record type %u offset %u\n", i, f->type,
+				f->offset);
+		}
+	}
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+/* Each kind of record: longer than its block, longer than known, cut off. */
+TEST_F_TIMEOUT(forged, lengths, 300)
+{
+	uint16_t type;
+
+	for (type = 1; type < CKPT_REC_TASK_MAX; type++) {
+		struct item *item = first_of(&good, type);
+
+		if (!item || type == CKPT_REC_TRAILER)
+			continue;
+		copy_good();
+		item = first_of(&work, type);
+		item->claimed = 0xfffffff0;
+		EXPECT_TRUE(refused(try_work(), EINVAL, "record is longer than its block"));
+	}
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+TEST_F(forged, length_of_a_block)
+{
+	static const uint32_t lengths[] = { 0xffffffff, 0x7fffffff, CKPT_BLOCK_META_MAX + 8, 0, 7 };
+	struct ckpt_block *block = (void *)out.buf;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		image_write(&good, &out);
+		block->len = lengths[i];
+		EXPECT_TRUE(refused(try(out.buf, out.len), EINVAL, "block"));
+	}
+}
+
+TEST_F(forged, unknown_record)
+{
+	copy_good();
+	first_of(&work, CKPT_REC_TASK_COMM)->type = 199;
+	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
+	copy_good();
+	first_of(&work, CKPT_REC_TASK_REGS)->type = 60000;
+	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
+}
+
+/* A record that says more than this kernel knows */
+TEST_F(forged, longer_record)
+{
+	struct item *item;
+
+	copy_good();
+	item = first_of(&work, CKPT_REC_TASK_RLIMITS);
+	item->payload = realloc(item->payload, item->len + 8);
+	memset(item->payload + item->len, 1, 8);
+	item->len += 8;
+	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
+}
+
+/* The image ends behind each of its records, once for all, though the hashes are right. */
+TEST_F_TIMEOUT(forged, ends_after_each_record, 300)
+{
+	size_t i, nr = good.nr;
+
+	for (i = 0; i < nr - 1; i++) {
+		good.nr = i;
+		image_write(&good, &out);
+		EXPECT_TRUE(refused(try(out.buf, out.len), EINVAL,
+				    i ? "truncated" : "empty"));
+	}
+	good.nr = nr;
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+struct feed {
+	const void *data;
+	size_t len;
+	char path[128];
+};
+
+static void *feed_fifo(void *arg)
+{
+	struct feed *feed = arg;
+	int fd = open(feed->path, O_WRONLY | O_CLOEXEC);
+
+	if (write(fd, feed->data, feed->len) < 0)
+		fprintf(stderr, "# nobody reads: %d\n", errno);
+	close(fd);
+	return NULL;
+}
+
+/* A FIFO that closes there: the end cannot be looked at first. */
+static long try_fifo(size_t len)
+{
+	struct restart_args args = {
+		.log_fd = test_open(&s, "log", O_CREAT | O_TRUNC | O_RDWR),
+	};
+	struct feed feed = { out.buf, len };
+	pthread_t thread;
+	long ret;
+
+	snprintf(feed.path, sizeof(feed.path), "%s/fifo", s.dir);
+	mkfifo(feed.path, 0600);
+	pthread_create(&thread, NULL, feed_fifo, &feed);
+	args.image_fd = open(feed.path, O_RDONLY | O_CLOEXEC);
+	ret = sys_restart(&args, sizeof(args));
+	if (ret < 0)
+		ret = -errno;
+	close(args.image_fd);
+	pthread_join(thread, NULL);
+	test_read_log(&s, args.log_fd);
+	return ret;
+}
+
+TEST_F_TIMEOUT(forged, fifo_closes_after_each_record, 300)
+{
+	size_t at = 0, i, in_block;
+	unsigned int seed = 1;
+
+	signal(SIGPIPE, SIG_IGN);
+	image_write(&good, &out);
+	EXPECT_TRUE(refused(try_fifo(0), EINVAL, "empty"));
+	while (at < out.len) {
+		struct ckpt_block *block = (void *)(out.buf + at);
+
+		EXPECT_TRUE(refused(try_fifo(at), EINVAL, at ? "truncated" : "empty"));
+		for (in_block = 0; block->kind == CKPT_BLOCK_META && in_block < block->len;) {
+			struct ckpt_record *rec = (void *)(block + 1) + in_block;
+
+			EXPECT_TRUE(refused(try_fifo(at + sizeof(*block) + in_block), EINVAL,
+					    "truncated"));
+			in_block += sizeof(*rec) + align8(rec->len);
+		}
+		at += sizeof(*block) + align8(block->len);
+	}
+	for (i = 0; i < 100; i++)
+		EXPECT_TRUE(refused(try_fifo(1 + rand_r(&seed) % (out.len - 1)), EINVAL,
+				    "truncated"));
+	EXPECT_EQ(try_fifo(out.len), s.pid) subject_print(&s);
+	EXPECT_EQ(census_kill_children(), 4);
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+/* Any bit: the hash tells, or the header of the block does not fit. */
+TEST_F_TIMEOUT(forged, flipped_bits, 300)
+{
+	unsigned int seed = 1;
+	size_t i;
+
+	image_write(&good, &out);
+	for (i = 0; i < 300; i++) {
+		size_t at = i < 200 ? rand_r(&seed) % 8192 : rand_r(&seed) % out.len;
+		unsigned char bit = 1 << rand_r(&seed) % 8;
+
+		out.buf[at] ^= bit;
+		EXPECT_TRUE(refused(try(out.buf, out.len), EINVAL, "image")) {
+			fprintf(stderr, "# byte %zu bit %#x\n", at, bit);
+		}
+		out.buf[at] ^= bit;
+	}
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+TEST_HARNESS_MAIN
