@@ -185,7 +185,7 @@ static void log_atomic(struct kunit *test)
 {
 	struct ckpt_ctx *ctx = test->priv;
 	struct taken taken;
-	DEFINE_SPINLOCK(lock);
+	static DEFINE_SPINLOCK(lock);
 	int i;
 
 	spin_lock_irq(&lock);
