@@ -15,34 +15,34 @@
 
 #include "internal.h"
 
-static struct file *ckpt_get_image(int fd, fmode_t mode)
+static int ckpt_get_image(struct ckpt_ctx *ctx, int fd, fmode_t mode)
 {
 	struct file *file = fget(fd);
 	umode_t type;
 
-	if (!file)
-		return ERR_PTR(-EBADF);
+	ctx->image_file = file;
+	if (!file || !(file->f_mode & mode))
+		return ckpt_err(ctx, -EBADF, "image_fd %d: is not open for %s", fd,
+				mode == FMODE_WRITE ? "writing" : "reading");
 	type = file_inode(file)->i_mode & S_IFMT;
-	if (!(file->f_mode & mode)) {
-		fput(file);
-		return ERR_PTR(-EBADF);
-	}
-	if (type != S_IFREG && type != S_IFIFO && type != S_IFSOCK) {
-		fput(file);
-		return ERR_PTR(-EINVAL);
-	}
-	return file;
+	if (type != S_IFREG && type != S_IFIFO && type != S_IFSOCK)
+		return ckpt_err(ctx, -EINVAL, "image_fd %d: is no regular file, pipe or socket",
+				fd);
+	return 0;
 }
 
-static struct file *ckpt_get_log(int fd)
+static int ckpt_get_log(struct ckpt_ctx *ctx, int fd)
 {
 	struct file *file = fget(fd);
 
-	if (file && file->f_mode & FMODE_WRITE)
-		return file;
-	if (file)
+	if (!file)
+		return -EBADF;
+	if (!(file->f_mode & FMODE_WRITE)) {
 		fput(file);
-	return ERR_PTR(-EBADF);
+		return -EBADF;
+	}
+	ctx->log_file = file;
+	return 0;
 }
 
 static int ckpt_external_cmp_key(const void *a, const void *b)
@@ -62,7 +62,7 @@ static int ckpt_external_cmp_file(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static int ckpt_get_external(struct ckpt_external *ext,
+static int ckpt_get_external(struct ckpt_ctx *ctx, struct ckpt_external *ext,
 			     const struct checkpoint_external __user *uext)
 {
 	struct checkpoint_external args;
@@ -71,15 +71,28 @@ static int ckpt_get_external(struct ckpt_external *ext,
 	if (copy_from_user(&args, uext, sizeof(args)))
 		return -EFAULT;
 	if (args.reserved)
-		return -EINVAL;
+		return ckpt_err(ctx, -EINVAL, "external %u: reserved is not 0", ext->order);
 	key = strndup_user(u64_to_user_ptr(args.key), CHECKPOINT_KEY_MAX);
 	if (IS_ERR(key))
 		return PTR_ERR(key);
 	ext->key = key;
 	if (!*key)
-		return -EINVAL;
+		return ckpt_err(ctx, -EINVAL, "external %u: its key is empty", ext->order);
 	ext->file = fget_raw(args.fd);
-	return ext->file ? 0 : -EBADF;
+	if (!ext->file)
+		return ckpt_err(ctx, -EBADF, "external %s: fd %d is not open", key, args.fd);
+	return 0;
+}
+
+static int ckpt_check_keys(struct ckpt_ctx *ctx)
+{
+	u32 i;
+
+	for (i = 1; i < ctx->nr_externals; i++)
+		if (!strcmp(ctx->externals[i - 1].key, ctx->externals[i].key))
+			return ckpt_err(ctx, -EINVAL, "external %s: is declared twice",
+					ctx->externals[i].key);
+	return 0;
 }
 
 static int ckpt_get_externals(struct ckpt_ctx *ctx, const struct checkpoint_external __user *uext,
@@ -96,18 +109,16 @@ static int ckpt_get_externals(struct ckpt_ctx *ctx, const struct checkpoint_exte
 	for (i = 0; i < nr; i++) {
 		ctx->nr_externals = i + 1;
 		ctx->externals[i].order = i;
-		err = ckpt_get_external(&ctx->externals[i], &uext[i]);
+		err = ckpt_get_external(ctx, &ctx->externals[i], &uext[i]);
 		if (err)
 			return err;
 	}
 
 	sort(ctx->externals, nr, sizeof(*ctx->externals), ckpt_external_cmp_key, NULL);
-	for (i = 1; i < nr; i++)
-		if (!strcmp(ctx->externals[i - 1].key, ctx->externals[i].key))
-			return -EINVAL;
-	if (by_file)
+	err = ckpt_check_keys(ctx);
+	if (!err && by_file)
 		sort(ctx->externals, nr, sizeof(*ctx->externals), ckpt_external_cmp_file, NULL);
-	return 0;
+	return err;
 }
 
 static void ckpt_put_externals(struct ckpt_ctx *ctx)
@@ -122,23 +133,16 @@ static void ckpt_put_externals(struct ckpt_ctx *ctx)
 	kvfree(ctx->externals);
 }
 
+/* The log first, to have a place for what there is to say about the others. */
 static int ckpt_ctx_get_files(struct ckpt_ctx *ctx, int image_fd, fmode_t mode, int log_fd)
 {
-	struct file *file;
+	int err = 0;
 
-	if (image_fd != -1) {
-		file = ckpt_get_image(image_fd, mode);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-		ctx->image_file = file;
-	}
-	if (log_fd != -1) {
-		file = ckpt_get_log(log_fd);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-		ctx->log_file = file;
-	}
-	return 0;
+	if (log_fd != -1)
+		err = ckpt_get_log(ctx, log_fd);
+	if (!err && image_fd != -1)
+		err = ckpt_get_image(ctx, image_fd, mode);
+	return err;
 }
 
 /**
@@ -163,8 +167,10 @@ struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, fmode_t mode, int image_fd, int log_f
 	int err;
 
 	ctx = kvzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
-	if (!ctx)
+	if (!ctx) {
+		ckpt_log_no_memory(log_fd);
 		return ERR_PTR(-ENOMEM);
+	}
 	ctx->flags = flags;
 	ctx->owner = CKPT_TASK_NONE;
 	ckpt_log_init(&ctx->log);
@@ -176,6 +182,8 @@ struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, fmode_t mode, int image_fd, int log_f
 	if (!err)
 		err = ckpt_get_externals(ctx, externals, nr_externals, mode == FMODE_WRITE);
 	if (err) {
+		ckpt_log_explain(ctx, err, "reading", "the arguments");
+		ckpt_log_drain(ctx);
 		ckpt_ctx_free(ctx);
 		return ERR_PTR(err);
 	}

@@ -3,10 +3,12 @@
  * The log of an operation: lines "level errno pid object message".
  */
 #include <linux/ctype.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
+#include <linux/stringify.h>
 #include <linux/uio.h>
 #include <linux/xxhash.h>
 
@@ -263,6 +265,24 @@ static int ckpt_log_write(void *arg, const char *line, size_t len)
 	iov_iter_kvec(&iter, ITER_SOURCE, vec, ARRAY_SIZE(vec), len + 1);
 	n = vfs_iter_write(file, &iter, file->f_mode & FMODE_STREAM ? NULL : &file->f_pos, 0);
 	return n < 0 ? n : 0;
+}
+
+/**
+ * ckpt_log_no_memory() - write the one line of an operation that did not begin
+ * @fd: the caller's log_fd, or what it takes for one
+ *
+ * Context: May sleep.
+ */
+void ckpt_log_no_memory(int fd)
+{
+	static const char line[] = "error " __stringify(ENOMEM) " - - out of memory";
+	struct file *file = fget(fd);
+
+	if (!file)
+		return;
+	if (file->f_mode & FMODE_WRITE)
+		ckpt_log_write(file, line, strlen(line));
+	fput(file);
 }
 
 /**

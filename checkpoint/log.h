@@ -66,6 +66,7 @@ void ckpt_log_take(struct ckpt_log *log, int (*fn)(void *arg, const char *line, 
 		   void *arg);
 int ckpt_log_error(const struct ckpt_log *log);
 void ckpt_log_drain(struct ckpt_ctx *ctx);
+void ckpt_log_no_memory(int fd);
 long ckpt_log_explain(struct ckpt_ctx *ctx, long err, const char *doing, const char *what);
 
 __printf(2, 3) void ckpt_info(struct ckpt_ctx *ctx, const char *fmt, ...);
