@@ -17,8 +17,8 @@ static int check_dir(struct ckpt_ctx *ctx, const struct path *path, const char *
 	const char *why = ckpt_path_obstacle(ctx, path, buf);
 	const char *name;
 
-	if (!why)
-		return 0;
+	if (IS_ERR_OR_NULL(why))
+		return PTR_ERR_OR_ZERO(why);
 	name = d_path(path, buf, PATH_MAX);
 	return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s directory %s: %s", ckpt_whom(ctx), what,
 			   IS_ERR(name) ? "?" : name, why);

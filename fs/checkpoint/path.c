@@ -67,7 +67,7 @@ static bool is_proc_of_a_task(struct dentry *dentry)
  * @buf: PATH_MAX bytes; holds the name if there is no obstacle
  *
  * Context: May sleep.
- * Return: NULL if it can, or the reason as text.
+ * Return: NULL if it can, the reason as text, or ERR_PTR(-ENOMEM).
  */
 const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, char *buf)
 {
@@ -86,6 +86,8 @@ const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, ch
 						  "path is too long";
 
 	err = ckpt_path_lookup(ctx, name, &found);
+	if (err == -ENOMEM)
+		return ERR_PTR(err);
 	if (err)
 		return "cannot be looked up by the caller";
 	same = path_equal(&found, path);
@@ -279,7 +281,9 @@ static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 		return -ENOMEM;
 
 	why = ckpt_path_obstacle(ctx, path, buf);
-	if (why) {
+	if (IS_ERR(why)) {
+		err = PTR_ERR(why);
+	} else if (why) {
 		name = d_path(path, buf, PATH_MAX);
 		err = ckpt_file_refuse(ctx, file, "%s %s: %s", kind_name(mode),
 				       IS_ERR(name) ? "?" : name, why);

@@ -387,7 +387,9 @@ static int pipe_file_collect(struct ckpt_ctx *ctx, struct file *file)
 		if (!buf)
 			return -ENOMEM;
 		why = ckpt_path_obstacle(ctx, file_user_path(file), buf);
-		if (why)
+		if (IS_ERR(why))
+			ret = PTR_ERR(why);
+		else if (why)
 			ret = ckpt_file_refuse(ctx, file, "FIFO %pD4: %s", file, why);
 		__putname(buf);
 		if (ret)
