@@ -16,10 +16,15 @@ static void share(void)
 	CHECK(shared != MAP_FAILED);
 }
 
+/* Ever less often: a hundred who all look a thousand times per second leave no time. */
 static void wait_shared(int i, int value)
 {
-	while (shared[i] != value)
-		subject_sleep_ms(1);
+	long ms = 1;
+
+	while (shared[i] != value) {
+		subject_sleep_ms(ms);
+		ms = ms < 64 ? ms * 2 : ms;
+	}
 }
 
 static pid_t parent_of(pid_t pid)
