@@ -35,6 +35,22 @@
 
 #include "../kselftest_harness.h"
 
+/* How many times slower than hardware the machine is: whoever runs us knows. */
+static inline int test_slowness(void)
+{
+	const char *value = getenv("CKPT_SLOW");
+	int times = value ? atoi(value) : 1;
+
+	return times > 1 ? times : 1;
+}
+
+/* Times of tests are for hardware. They are evaluated as the program starts. */
+#undef TEST_F
+#define TEST_F(fixture, name) TEST_F_TIMEOUT(fixture, name, TEST_TIMEOUT_DEFAULT)
+#undef TEST_F_TIMEOUT
+#define TEST_F_TIMEOUT(fixture, name, seconds) \
+	__TEST_F_IMPL(fixture, name, -1, (seconds) * test_slowness())
+
 #ifndef __NR_checkpoint
 #define __NR_checkpoint	__NR_checkpoint_x86_64
 #define __NR_restart	__NR_restart_x86_64
@@ -105,7 +121,8 @@ static inline void subject_ready(void)
 		subject_sleep_ms(5);
 }
 
-#define SUBJECT_TIMEOUT_MS	30000
+/* Ends before the test does, so that there is something to be read about it */
+#define SUBJECT_TIMEOUT_MS	(20000 * test_slowness())
 
 static inline bool test_exited(struct subject *s)
 {

@@ -11,7 +11,7 @@
 #include "census.h"
 
 #define NR_WORKERS	6	/* tasks of the tree that count */
-#define PROGRESS_MS	20000
+#define PROGRESS_MS	(20000 * test_slowness())
 
 /* Counters that the tree's tasks write to a file, and the test reads. */
 struct progress {
