@@ -196,6 +196,49 @@ TEST_F(abi, checkpoint_externals)
 	EXPECT_CK(EFAULT);
 }
 
+/* What the last call has logged */
+static const char *logged(int fd)
+{
+	static char text[512];
+	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[n > 0 ? n : 0] = 0;
+	if (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET))
+		return "";
+	return text;
+}
+
+TEST_F(abi, wrong_arguments_are_named)
+{
+	struct checkpoint_external ext[2] = {
+		{ .key = (uintptr_t)"a", .fd = self->null },
+		{ .key = (uintptr_t)"a", .fd = self->null },
+	};
+	int log = memfd_create("log", MFD_CLOEXEC);
+
+	self->ck.log_fd = log;
+	self->ck.image_fd = 1000;
+	EXPECT_CK(EBADF);
+	EXPECT_STREQ(logged(log), "error 9 - - image_fd 1000: is not open for writing\n");
+	self->re.log_fd = log;
+	self->re.image_fd = 1000;
+	EXPECT_RE(EBADF);
+	EXPECT_STREQ(logged(log), "error 9 - - image_fd 1000: is not open for reading\n");
+	self->ck.image_fd = self->image;
+	self->ck.externals = (uintptr_t)ext;
+	self->ck.nr_externals = 2;
+	EXPECT_CK(EINVAL);
+	EXPECT_STREQ(logged(log), "error 22 - - external a: is declared twice\n");
+	ext[1].key = (uintptr_t)"b";
+	ext[1].fd = 1000;
+	EXPECT_CK(EBADF);
+	EXPECT_STREQ(logged(log), "error 9 - - external b: fd 1000 is not open\n");
+	self->ck.externals = 1;
+	EXPECT_CK(EFAULT);
+	EXPECT_STREQ(logged(log), "error 14 - - reading the arguments: failed\n");
+	close(log);
+}
+
 TEST_F(abi, checkpoint_size)
 {
 	struct {
