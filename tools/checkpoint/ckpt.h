@@ -54,6 +54,7 @@ int report_log_write(int fd, const char *path, const struct ckpt_log *log);
  * @reading: it is read, not written
  * @interrupted: called before a signal ends the process, or NULL
  * @arg: its argument
+ * @needed: signals must not just end the process, even if there is no terminal
  */
 struct watch {
 	const char *title;
@@ -61,10 +62,11 @@ struct watch {
 	bool reading;
 	void (*interrupted)(void *arg);
 	void *arg;
+	bool needed;
 };
 
 void watch_start(const struct watch *what);
-/* The signals stay blocked: nothing interrupts what completes the work. */
+/* The signals are blocked from now on: nothing interrupts what completes the work. */
 void watch_stop(void);
 /* The signals that end a call, or go to the restarted root. */
 void watch_signals(sigset_t *set);

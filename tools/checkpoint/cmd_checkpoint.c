@@ -192,6 +192,7 @@ static int write_image(struct job *job, int fd)
 		.fd = fd,
 		.interrupted = clean_up,
 		.arg = job,
+		.needed = job->temporary && !(job->flags & CHECKPOINT_KILL),
 	});
 	ret = ckpt_checkpoint(job->pid, job->flags, fd, job->externals, job->log);
 	watch_stop();

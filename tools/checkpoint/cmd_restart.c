@@ -165,6 +165,8 @@ static pid_t run_restart(struct job *job)
 		.reading = true,
 		.interrupted = remove_pidfile,
 		.arg = job,
+		/* who waits passes signals on, also those that come meanwhile */
+		.needed = !job->detach || job->pidfile,
 	});
 	root = ckpt_restart(job->flags, job->image_fd, job->externals, job->log);
 	watch_stop();

@@ -3,6 +3,9 @@
  * A thread beside a long call: it shows on the terminal how far the call has
  * come, and takes the signals that ask us to end. The call itself stays in the
  * main thread, which becomes the parent of what it restarts.
+ *
+ * Many calls take less time than a thread: there is none if there is nobody to
+ * show anything, and nothing to be done when a signal comes.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -18,7 +21,7 @@
 
 static pthread_t thread;
 static struct watch watch;
-static bool running, shown;
+static bool terminal, running, shown;
 
 void watch_signals(sigset_t *set)
 {
@@ -79,7 +82,6 @@ static int stop_signal(void)
 static void *run(void *arg)
 {
 	const struct timespec period = { .tv_nsec = PERIOD_NS };
-	bool terminal = isatty(STDERR_FILENO);
 	double start = now();
 	sigset_t set, taken;
 	int sig;
@@ -103,6 +105,9 @@ void watch_start(const struct watch *what)
 
 	watch = *what;
 	shown = false;
+	terminal = isatty(STDERR_FILENO);
+	if (!terminal && !watch.needed)
+		return;
 	watch_signals(&set);
 	sigaddset(&set, stop_signal());
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -114,8 +119,13 @@ void watch_start(const struct watch *what)
 
 void watch_stop(void)
 {
-	if (!running)
+	sigset_t set;
+
+	if (!running) {
+		watch_signals(&set);
+		sigprocmask(SIG_BLOCK, &set, NULL);
 		return;
+	}
 	pthread_kill(thread, stop_signal());
 	pthread_join(thread, NULL);
 	running = false;
