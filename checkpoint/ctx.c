@@ -198,6 +198,7 @@ struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, fmode_t mode, int image_fd, int log_f
  */
 void ckpt_ctx_free(struct ckpt_ctx *ctx)
 {
+	ckpt_set_whom(ctx, NULL);
 	ckpt_objhash_destroy(&ctx->objhash);
 	ckpt_cow_free(ctx->cow);
 	ckpt_tree_free(&ctx->tree);
@@ -221,15 +222,15 @@ void ckpt_ctx_free(struct ckpt_ctx *ctx)
  */
 void ckpt_set_whom(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	char comm[TASK_COMM_LEN];
+	struct task_struct *last = ctx->whom_task;
 
-	ctx->whom_pid = 0;
-	ctx->whom[0] = '\0';
-	if (!task)
+	if (task == last)
 		return;
-	get_task_comm(comm, task);
-	ctx->whom_pid = task_pid_nr_ns(task, ctx->pid_ns);
-	scnprintf(ctx->whom, sizeof(ctx->whom), "pid %d (%s)", ctx->whom_pid, comm);
+	ctx->whom_task = task ? get_task_struct(task) : NULL;
+	/* a task that is reaped meanwhile loses its pid */
+	ctx->whom_pid = task ? task_pid_nr_ns(task, ctx->pid_ns) : 0;
+	if (last)
+		put_task_struct(last);
 }
 
 /**
@@ -240,6 +241,12 @@ void ckpt_set_whom(struct ckpt_ctx *ctx, struct task_struct *task)
  */
 const char *ckpt_whom(struct ckpt_ctx *ctx)
 {
+	char comm[TASK_COMM_LEN];
+
+	if (!ctx->whom_task)
+		return "";
+	strscpy(comm, ctx->whom_task->comm);
+	scnprintf(ctx->whom, sizeof(ctx->whom), "pid %d (%s)", ctx->whom_pid, comm);
 	return ctx->whom;
 }
 

@@ -96,8 +96,9 @@ struct ckpt_stats {
  * @pid_ns: pid namespace of the caller; pids in the image are numbers of it
  * @now_ns: CLOCK_MONOTONIC at the freeze, or at the release of the tree
  * @obj: the object being collected, written or restored
- * @whom: the task being collected, written or restored, as text
+ * @whom_task: the task being collected, written or restored, referenced, or NULL
  * @whom_pid: its pid in @pid_ns, or 0
+ * @whom: both as text, made when somebody asks for it
  * @bounce: copy buffer of the stream, or NULL
  * @text: scratch for messages
  * @owner: checkpoint: index of the task being collected
@@ -123,8 +124,9 @@ struct ckpt_ctx {
 	struct pid_namespace *pid_ns;
 	u64 now_ns;
 	struct ckpt_obj *obj;
-	char whom[TASK_COMM_LEN + 32];
+	struct task_struct *whom_task;
 	pid_t whom_pid;
+	char whom[TASK_COMM_LEN + 32];
 	void *bounce;
 
 	char text[128];
