@@ -348,7 +348,7 @@ static int ckpt_obj_write(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 }
 
 /**
- * ckpt_obj_write_all() - Write all objects in the order of their types
+ * ckpt_obj_write_all() - Write all objects in the order of ckpt_objhash_sort()
  * @ctx: the context; the leak check has passed
  *
  * Context: May sleep.

@@ -191,12 +191,20 @@ struct ckpt_obj *ckpt_objhash_find_ref(const struct ckpt_objhash *hash, u32 objr
 	return NULL;
 }
 
+#define CKPT_OBJHASH_RANKS	(CKPT_OBJ_MAX + 1)
+
+static u32 ckpt_obj_rank(const struct ckpt_obj *obj)
+{
+	return obj->ops->stage == CKPT_STAGE_TASK ? CKPT_OBJ_MAX : obj->ops->obj_type;
+}
+
 /**
  * ckpt_objhash_sort() - put the list into the order in which objects are written
  * @hash: the hash
  *
- * By type; objects of one type stay in order of insertion. Takes time
- * proportional to the number of objects.
+ * By type; objects of one type stay in order of insertion. So do, behind all
+ * others, those of CKPT_STAGE_TASK whatever their type: those of one task stand
+ * together then. Takes time proportional to the number of objects.
  *
  * Context: May sleep.
  * Return: 0 or -ENOMEM.
@@ -207,15 +215,15 @@ int ckpt_objhash_sort(struct ckpt_objhash *hash)
 	struct ckpt_obj *obj, *next;
 	int i;
 
-	types = kcalloc(CKPT_OBJ_MAX, sizeof(*types), GFP_KERNEL);
+	types = kcalloc(CKPT_OBJHASH_RANKS, sizeof(*types), GFP_KERNEL);
 	if (!types)
 		return -ENOMEM;
 
-	for (i = 0; i < CKPT_OBJ_MAX; i++)
+	for (i = 0; i < CKPT_OBJHASH_RANKS; i++)
 		INIT_LIST_HEAD(&types[i]);
 	list_for_each_entry_safe(obj, next, &hash->objs, list)
-		list_move_tail(&obj->list, &types[obj->ops->obj_type]);
-	for (i = 0; i < CKPT_OBJ_MAX; i++)
+		list_move_tail(&obj->list, &types[ckpt_obj_rank(obj)]);
+	for (i = 0; i < CKPT_OBJHASH_RANKS; i++)
 		list_splice_tail(&types[i], &hash->objs);
 	kfree(types);
 	return 0;

@@ -57,11 +57,6 @@ static struct ckpt_child *find_owner(struct ckpt_ctx *ctx, u32 index)
 	return child;
 }
 
-static int restore_obj(struct ckpt_ctx *ctx, void *arg)
-{
-	return ckpt_obj_restore(ctx, arg);
-}
-
 static int enter_stage(struct ckpt_ctx *ctx, enum ckpt_stage stage)
 {
 	switch (stage) {
@@ -75,50 +70,99 @@ static int enter_stage(struct ckpt_ctx *ctx, enum ckpt_stage stage)
 	return -EINVAL;
 }
 
-static int read_obj(struct ckpt_ctx *ctx, enum ckpt_stage *stage, u32 *type)
-{
-	const struct ckpt_obj_ops *ops;
+/**
+ * struct obj_walk - where the objects of the image have been read up to
+ * @rec: the record of the next object
+ * @ops: its kind
+ * @stage: its stage
+ * @type: its type
+ * @more: 1 if there is a next object, 0, or an errno
+ */
+struct obj_walk {
 	struct ckpt_rec_obj rec;
+	const struct ckpt_obj_ops *ops;
+	enum ckpt_stage stage;
+	u32 type;
+	int more;
+};
+
+/* By type; those of the last stage, which do not know each other, by owner. */
+static bool in_order(const struct obj_walk *walk, const struct ckpt_obj_ops *ops)
+{
+	if (ops->stage == walk->stage && ops->stage == CKPT_STAGE_TASK)
+		return true;
+	return ops->stage >= walk->stage && ops->obj_type >= walk->type;
+}
+
+static int read_obj(struct ckpt_ctx *ctx, struct obj_walk *walk)
+{
+	struct ckpt_rec_obj *rec = &walk->rec;
+	int err = ckpt_peek(ctx);
+
+	if (err != CKPT_REC_OBJ)
+		return min(err, 0);
+	err = ckpt_read(ctx, CKPT_REC_OBJ, rec, sizeof(*rec));
+	if (err)
+		return err;
+	walk->ops = ckpt_obj_ops_find(rec->type);
+	if (!walk->ops)
+		return ckpt_err(ctx, -EOPNOTSUPP, "image: object %u is of unknown type %u",
+				rec->objref, rec->type);
+	if (!in_order(walk, walk->ops) || rec->pad)
+		return ckpt_err(ctx, -EINVAL, "image: object %u (%s) is out of order",
+				rec->objref, walk->ops->obj_name);
+	walk->stage = walk->ops->stage;
+	walk->type = rec->type;
+	return 1;
+}
+
+/* All that follow and have the same owner, so that it is called only once. */
+static int restore_objs(struct ckpt_ctx *ctx, void *arg)
+{
+	struct obj_walk *walk = arg;
+	enum ckpt_stage stage = walk->stage;
+	u32 owner = walk->rec.owner;
+	int err;
+
+	do {
+		err = ckpt_obj_restore(ctx, &walk->rec);
+		if (err)
+			return err;
+		walk->more = read_obj(ctx, walk);
+	} while (walk->more > 0 && walk->stage == stage && walk->rec.owner == owner);
+	return min(walk->more, 0);
+}
+
+static int restore_objs_in_owner(struct ckpt_ctx *ctx, struct obj_walk *walk)
+{
 	struct ckpt_child *owner;
 	int err;
 
-	err = ckpt_read(ctx, CKPT_REC_OBJ, &rec, sizeof(rec));
+	err = enter_stage(ctx, walk->stage);
 	if (err)
 		return err;
-	ops = ckpt_obj_ops_find(rec.type);
-	if (!ops)
-		return ckpt_err(ctx, -EOPNOTSUPP, "image: object %u is of unknown type %u",
-				rec.objref, rec.type);
-	if (rec.type < *type || ops->stage < *stage || rec.pad)
-		return ckpt_err(ctx, -EINVAL, "image: object %u (%s) is out of order",
-				rec.objref, ops->obj_name);
-	*type = rec.type;
-	*stage = ops->stage;
-	err = enter_stage(ctx, ops->stage);
-	if (err)
-		return err;
-	if (ops->stage == CKPT_STAGE_GLOBAL)
-		return ckpt_obj_restore(ctx, &rec);
-	owner = find_owner(ctx, rec.owner);
+	if (walk->stage == CKPT_STAGE_GLOBAL)
+		return restore_objs(ctx, walk);
+	owner = find_owner(ctx, walk->rec.owner);
 	if (!owner)
 		return ckpt_err(ctx, -EINVAL, "image: object %u (%s) has no owner",
-				rec.objref, ops->obj_name);
+				walk->rec.objref, walk->ops->obj_name);
 	ckpt_set_whom(ctx, owner->task);
-	return ckpt_run_in(owner, restore_obj, &rec);
+	return ckpt_run_in(owner, restore_objs, walk);
 }
 
 static int read_objs(struct ckpt_ctx *ctx)
 {
-	enum ckpt_stage stage = CKPT_STAGE_GLOBAL;
-	u32 type = 0;
-	int next, err;
+	struct obj_walk walk = { .stage = CKPT_STAGE_GLOBAL };
+	int err;
 
-	while ((next = ckpt_peek(ctx)) == CKPT_REC_OBJ) {
-		err = read_obj(ctx, &stage, &type);
+	walk.more = read_obj(ctx, &walk);
+	while (walk.more > 0) {
+		err = restore_objs_in_owner(ctx, &walk);
 		if (err)
 			return err;
 	}
-	return next < 0 ? next : 0;
+	return walk.more;
 }
 
 static int restore_task(struct ckpt_ctx *ctx, void *arg)

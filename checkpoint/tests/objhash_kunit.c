@@ -49,6 +49,16 @@ static const struct ckpt_obj_ops mm_ops = {
 	.ref_grab = thing_grab, .ref_drop = thing_drop,
 };
 
+static const struct ckpt_obj_ops fs_ops = {
+	.obj_name = "fs_struct", .obj_type = CKPT_OBJ_FS, .stage = CKPT_STAGE_TASK,
+	.ref_grab = thing_grab, .ref_drop = thing_drop,
+};
+
+static const struct ckpt_obj_ops sighand_ops = {
+	.obj_name = "sighand", .obj_type = CKPT_OBJ_SIGHAND, .stage = CKPT_STAGE_TASK,
+	.ref_grab = thing_grab, .ref_drop = thing_drop,
+};
+
 static struct ckpt_objhash hash;
 
 static int objhash_init(struct kunit *test)
@@ -191,6 +201,31 @@ static void objhash_sorted_by_type(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, ckpt_objhash_find(&hash, &t[i]));
 }
 
+/* What a task restores when all tasks exist stays together, and comes last. */
+static void objhash_sorted_by_task(struct kunit *test)
+{
+	const struct ckpt_obj_ops *const kinds[] = { &fs_ops, &sighand_ops, &file_ops };
+	struct thing *t = things(test, 30);
+	struct ckpt_obj *obj;
+	u32 owner = 0;
+	int i, n = 0;
+
+	for (i = 0; i < 30; i++)
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ckpt_objhash_add(&hash, &t[i], kinds[i % 3],
+								    i / 3));
+	KUNIT_ASSERT_EQ(test, ckpt_objhash_sort(&hash), 0);
+	ckpt_objhash_for_each(obj, &hash) {
+		if (n++ < 10) {
+			KUNIT_EXPECT_PTR_EQ(test, obj->ops, &file_ops);
+			continue;
+		}
+		KUNIT_EXPECT_PTR_EQ(test, obj->ops, kinds[n % 2 ? 0 : 1]);
+		KUNIT_EXPECT_LE(test, owner, obj->owner);
+		owner = obj->owner;
+	}
+	KUNIT_EXPECT_EQ(test, n, 30);
+}
+
 static void objhash_type_out_of_range(struct kunit *test)
 {
 	struct ckpt_obj_ops ops = pipe_ops;
@@ -274,6 +309,7 @@ static struct kunit_case objhash_cases[] = {
 	KUNIT_CASE(objhash_many),
 	KUNIT_CASE(objhash_grows_while_walked),
 	KUNIT_CASE(objhash_sorted_by_type),
+	KUNIT_CASE(objhash_sorted_by_task),
 	KUNIT_CASE(objhash_type_out_of_range),
 	KUNIT_CASE(objhash_by_objref),
 	KUNIT_CASE(objhash_none_announced),
