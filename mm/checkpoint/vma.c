@@ -182,26 +182,53 @@ static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct
 	return ckpt_cow_vma(ckpt_cow_get(ctx), vma, &image->rec);
 }
 
-/* The first mapping from @addr on: 1, or 0 at the end, or an errno. */
-static int next_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long addr,
-		    struct vma_image *image)
+/* Written without the lock of the mm; some at once, to take it less often. */
+#define VMAS_AT_ONCE	32
+
+/* The first mappings from @addr on: their number, or an errno. */
+static int next_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long addr,
+		     struct vma_image *images)
 {
 	VMA_ITERATOR(vmi, mm, addr);
 	struct vm_area_struct *vma;
-	int ret = 0;
+	int ret = 0, nr = 0;
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for_each_vma(vmi, vma) {
 		if (ckpt_arch_vma(vma))
 			continue;
-		ret = vma_to_image(ctx, vma, image);
-		if (!ret)
-			ret = 1;
-		break;
+		ret = vma_to_image(ctx, vma, &images[nr]);
+		if (ret || ++nr == VMAS_AT_ONCE)
+			break;
 	}
 	mmap_read_unlock(mm);
-	return ret;
+	return ret ? ret : nr;
+}
+
+static int write_vma(struct ckpt_ctx *ctx, const struct vma_image *image)
+{
+	return ckpt_write2(ctx, CKPT_REC_VMA, &image->rec, sizeof(image->rec),
+			   image->name, strlen(image->name));
+}
+
+static int write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, struct vma_image *images)
+{
+	unsigned long addr = 0;
+	int ret, nr, i;
+
+	do {
+		nr = next_vmas(ctx, mm, addr, images);
+		if (nr < 0)
+			return nr;
+		for (i = 0; i < nr; i++) {
+			ret = write_vma(ctx, &images[i]);
+			if (ret)
+				return ret;
+			addr = images[i].rec.end;
+		}
+	} while (nr == VMAS_AT_ONCE);
+	return 0;
 }
 
 /**
@@ -214,19 +241,14 @@ static int next_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ad
  */
 int ckpt_mm_write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	struct vma_image image;
-	unsigned long addr = 0;
+	struct vma_image *images = kmalloc_array(VMAS_AT_ONCE, sizeof(*images), GFP_KERNEL);
 	int ret;
 
-	if (!ckpt_cow_get(ctx))
-		return ckpt_err(ctx, -ENOMEM, "%s: no memory to save mappings", ckpt_whom(ctx));
-	while ((ret = next_vma(ctx, mm, addr, &image)) > 0) {
-		addr = image.rec.end;
-		ret = ckpt_write2(ctx, CKPT_REC_VMA, &image.rec, sizeof(image.rec),
-				  image.name, strlen(image.name));
-		if (ret)
-			break;
-	}
+	if (images && ckpt_cow_get(ctx))
+		ret = write_vmas(ctx, mm, images);
+	else
+		ret = ckpt_err(ctx, -ENOMEM, "%s: no memory to save mappings", ckpt_whom(ctx));
+	kfree(images);
 	return ret ? ret : ckpt_write(ctx, CKPT_REC_VMA_END, NULL, 0);
 }
 
