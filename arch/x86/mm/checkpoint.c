@@ -19,10 +19,14 @@
  */
 bool ckpt_arch_vma(struct vm_area_struct *vma)
 {
-	const struct vdso_image *image = vma->vm_mm->context.vdso_image;
-	unsigned long text = (unsigned long)vma->vm_mm->context.vdso;
+	const struct vdso_image *image;
+	unsigned long text;
 
-	if (vma->vm_file || vma->anon_vma || !image || !text || !vma->vm_ops || !vma->vm_ops->name)
+	if (vma->vm_file || vma->anon_vma || !vma->vm_ops || !vma->vm_ops->name)
+		return false;
+	image = vma->vm_mm->context.vdso_image;
+	text = (unsigned long)vma->vm_mm->context.vdso;
+	if (!image || !text)
 		return false;
 	return (vma->vm_start == text && vma->vm_end == text + image->size) ||
 	       (vma->vm_start == text + image->sym_vvar_start && vma->vm_end == text);
@@ -48,13 +52,15 @@ static const char *mm_obstacle(struct mm_struct *mm)
 /* The kernel's mappings must be where they belong together: both, or none. */
 static int vdso_mappings(struct mm_struct *mm)
 {
-	VMA_ITERATOR(vmi, mm, 0);
-	struct vm_area_struct *vma;
-	int nr = 0;
+	const struct vdso_image *image = mm->context.vdso_image;
+	unsigned long text = (unsigned long)mm->context.vdso;
+	struct vm_area_struct *code, *data;
 
-	for_each_vma(vmi, vma)
-		nr += ckpt_arch_vma(vma);
-	return nr;
+	if (!image || !text)
+		return 0;
+	code = vma_lookup(mm, text);
+	data = vma_lookup(mm, text + image->sym_vvar_start);
+	return (code && ckpt_arch_vma(code)) + (data && data != code && ckpt_arch_vma(data));
 }
 
 /**
