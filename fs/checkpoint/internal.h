@@ -33,8 +33,7 @@ const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, ch
 char *ckpt_path_from_image(struct ckpt_ctx *ctx, const void *data, size_t len);
 void ckpt_path_put(char *name);
 int ckpt_path_lookup(struct ckpt_ctx *ctx, const char *name, struct path *path);
-struct file *ckpt_path_open(struct ckpt_ctx *ctx, const char *name,
-			    const struct path *path, unsigned int f_flags);
+struct file *ckpt_path_open(const struct path *path, unsigned int f_flags);
 
 /* external.c */
 extern const struct ckpt_file_ops ckpt_external_file_ops;

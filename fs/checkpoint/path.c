@@ -163,35 +163,24 @@ static struct file *open_executable(const struct path *path)
 
 /**
  * ckpt_path_open - open a path with the rights and checks of open(2)
- * @ctx: the restart
- * @name: absolute path
- * @path: what @name was found to be
+ * @path: the path, looked up with the rights of the caller
  * @f_flags: flags of the open file that is restored
  *
  * Never blocks on a FIFO or lease. Flags that are only memories of the
  * original open(2) are left out; the caller sets them afterwards.
  *
  * Context: May sleep.
- * Return: the file or the errno of open(2); ERR_PTR(-ESTALE) if @name is not
- * @path any more.
+ * Return: the file or the errno of open(2).
  */
-struct file *ckpt_path_open(struct ckpt_ctx *ctx, const char *name,
-			    const struct path *path, unsigned int f_flags)
+struct file *ckpt_path_open(const struct path *path, unsigned int f_flags)
 {
-	struct file *file;
-
 	if (f_flags & __FMODE_EXEC)
 		return open_executable(path);
 
 	f_flags &= O_ACCMODE | O_APPEND | O_DIRECT | O_DSYNC | __O_SYNC | O_LARGEFILE |
 		   O_NOATIME | O_PATH;
-	file = file_open_root(ckpt_root(ctx), name,
-			      f_flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
-	if (!IS_ERR(file) && !path_equal(file_user_path(file), path)) {
-		fput(file);
-		return ERR_PTR(-ESTALE);
-	}
-	return file;
+	/* As open_by_handle_at(2) does it: the walk ends where it begins. */
+	return file_open_root(path, "", f_flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 }
 
 static bool is_memory_device(dev_t rdev)
@@ -383,7 +372,7 @@ static struct file *path_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_fil
 					name));
 		goto out_path;
 	}
-	file = ckpt_path_open(ctx, name, &path, file_rec->f_flags);
+	file = ckpt_path_open(&path, file_rec->f_flags);
 	if (IS_ERR(file))
 		file = ERR_PTR(ckpt_err(ctx, PTR_ERR(file), "%s: cannot be opened", name));
 out_path:

@@ -298,7 +298,7 @@ static struct file *open_fifo(struct ckpt_ctx *ctx, const char *name)
 	if (err)
 		return ERR_PTR(ckpt_err(ctx, err, "%s: cannot be found", name));
 	if (S_ISFIFO(d_inode(path.dentry)->i_mode)) {
-		file = ckpt_path_open(ctx, name, &path, O_RDWR);
+		file = ckpt_path_open(&path, O_RDWR);
 		if (IS_ERR(file))
 			ckpt_err(ctx, PTR_ERR(file), "%s: cannot be opened", name);
 	} else {
@@ -454,7 +454,7 @@ static struct file *reopen_fifo(struct ckpt_ctx *ctx, struct inode *inode, const
 		file = reader;
 		goto out;
 	}
-	file = ckpt_path_open(ctx, name, &path, file_rec->f_flags);
+	file = ckpt_path_open(&path, file_rec->f_flags);
 	__fput_sync(reader);
 	if (IS_ERR(file))
 		ckpt_err(ctx, PTR_ERR(file), "%s: cannot be opened", name);
