@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * restart(2): the restarter, which alone walks the image.
+ * restart(2): the restarter, and the walk through the image.
  *
  * The description of the tree comes first and is checked as a whole. Objects
  * that need no process are restored before there is one, so that a missing
  * file is found at no cost. Then come the processes, their memory, the tasks
- * that share memory, and the state of each task, read by the task itself in a
- * closure (worker.c). Until ckpt_commit() any failure, also the death of the
+ * that share memory, and the state of each task. What belongs to a task is read
+ * by itself in a closure (worker.c), which passes on to the next. Until ckpt_commit() any failure, also the death of the
  * restarter or of a task, undoes everything (abort.c).
  */
 #include <linux/capability.h>
@@ -116,12 +116,24 @@ static int read_obj(struct ckpt_ctx *ctx, struct obj_walk *walk)
 	return 1;
 }
 
-/* All that follow and have the same owner, so that it is called only once. */
+static struct ckpt_child *obj_owner(struct ckpt_ctx *ctx, const struct obj_walk *walk)
+{
+	struct ckpt_child *owner = find_owner(ctx, walk->rec.owner);
+
+	if (!owner)
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: object %u (%s) has no owner",
+					walk->rec.objref, walk->ops->obj_name));
+	ckpt_set_whom(ctx, owner->task);
+	return owner;
+}
+
+/* All that follow in the same stage; each task passes on to the next owner. */
 static int restore_objs(struct ckpt_ctx *ctx, void *arg)
 {
 	struct obj_walk *walk = arg;
 	enum ckpt_stage stage = walk->stage;
-	u32 owner = walk->rec.owner;
+	u32 index = walk->rec.owner;
+	struct ckpt_child *owner;
 	int err;
 
 	do {
@@ -129,11 +141,18 @@ static int restore_objs(struct ckpt_ctx *ctx, void *arg)
 		if (err)
 			return err;
 		walk->more = read_obj(ctx, walk);
-	} while (walk->more > 0 && walk->stage == stage && walk->rec.owner == owner);
-	return min(walk->more, 0);
+		if (walk->more <= 0 || walk->stage != stage)
+			return min(walk->more, 0);
+	} while (stage == CKPT_STAGE_GLOBAL || walk->rec.owner == index);
+
+	owner = obj_owner(ctx, walk);
+	if (IS_ERR(owner))
+		return PTR_ERR(owner);
+	ckpt_pass_to(owner, restore_objs, walk);
+	return 0;
 }
 
-static int restore_objs_in_owner(struct ckpt_ctx *ctx, struct obj_walk *walk)
+static int restore_stage(struct ckpt_ctx *ctx, struct obj_walk *walk)
 {
 	struct ckpt_child *owner;
 	int err;
@@ -143,12 +162,8 @@ static int restore_objs_in_owner(struct ckpt_ctx *ctx, struct obj_walk *walk)
 		return err;
 	if (walk->stage == CKPT_STAGE_GLOBAL)
 		return restore_objs(ctx, walk);
-	owner = find_owner(ctx, walk->rec.owner);
-	if (!owner)
-		return ckpt_err(ctx, -EINVAL, "image: object %u (%s) has no owner",
-				walk->rec.objref, walk->ops->obj_name);
-	ckpt_set_whom(ctx, owner->task);
-	return ckpt_run_in(owner, restore_objs, walk);
+	owner = obj_owner(ctx, walk);
+	return IS_ERR(owner) ? PTR_ERR(owner) : ckpt_run_in(owner, restore_objs, walk);
 }
 
 static int read_objs(struct ckpt_ctx *ctx)
@@ -158,48 +173,60 @@ static int read_objs(struct ckpt_ctx *ctx)
 
 	walk.more = read_obj(ctx, &walk);
 	while (walk.more > 0) {
-		err = restore_objs_in_owner(ctx, &walk);
+		err = restore_stage(ctx, &walk);
 		if (err)
 			return err;
 	}
 	return walk.more;
 }
 
-static int restore_task(struct ckpt_ctx *ctx, void *arg)
-{
-	return ckpt_task_read(ctx);
-}
-
-static int read_task(struct ckpt_ctx *ctx)
+/* The task whose state comes next, or NULL. */
+static struct ckpt_child *read_task(struct ckpt_ctx *ctx)
 {
 	struct ckpt_rec_task rec;
 	struct ckpt_child *child;
-	int err;
+	int err = ckpt_peek(ctx);
 
+	if (err != CKPT_REC_TASK)
+		return err < 0 ? ERR_PTR(err) : NULL;
 	err = ckpt_read(ctx, CKPT_REC_TASK, &rec, sizeof(rec));
 	if (err)
-		return err;
+		return ERR_PTR(err);
 	child = xa_load(&ctx->restart->children, rec.index);
 	if (!child || ckpt_child_is_zombie(child) || child->restored || rec.pad)
-		return ckpt_err(ctx, -EINVAL, "image: unexpected state of task %u", rec.index);
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: unexpected state of task %u",
+					rec.index));
 	child->restored = true;
 	ckpt_set_whom(ctx, child->task);
-	return ckpt_run_in(child, restore_task, NULL);
+	return child;
+}
+
+static int restore_task(struct ckpt_ctx *ctx, void *arg)
+{
+	struct ckpt_child *next;
+	int err;
+
+	err = ckpt_task_read(ctx);
+	if (err)
+		return err;
+	next = read_task(ctx);
+	if (!IS_ERR_OR_NULL(next))
+		ckpt_pass_to(next, restore_task, NULL);
+	return PTR_ERR_OR_ZERO(next);
 }
 
 static int read_tasks(struct ckpt_ctx *ctx)
 {
 	struct ckpt_child *child;
 	unsigned long i;
-	int next, err;
+	int err;
 
-	while ((next = ckpt_peek(ctx)) == CKPT_REC_TASK) {
-		err = read_task(ctx);
-		if (err)
-			return err;
-	}
-	if (next < 0)
-		return next;
+	child = read_task(ctx);
+	if (IS_ERR(child))
+		return PTR_ERR(child);
+	err = child ? ckpt_run_in(child, restore_task, NULL) : 0;
+	if (err)
+		return err;
 	ckpt_for_each_child(ctx->restart, i, child) {
 		if (!child->restored && !ckpt_child_is_zombie(child))
 			return ckpt_err(ctx, -EINVAL, "image: no state of pid %d (%s)",

@@ -55,8 +55,9 @@ enum ckpt_child_state {
 /**
  * struct ckpt_restart - state of one restart, shared with the tasks it makes
  * @users: the restarter and each task that runs in our code
- * @lock: protects @phase, @nr_killed and every child's state, fn, arg, result
- *	and leave. Nests inside tasklist_lock, hence taken with interrupts off.
+ * @lock: protects @phase, @nr_killed, @running, @called, @stop, @result and
+ *	every child's state and leave. Nests inside tasklist_lock, hence taken
+ *	with interrupts off.
  * @wait: the restarter waits here for a child
  * @gate: tasks wait here between their deferred work and user mode
  * @nr_working: tasks that have not done their deferred work
@@ -64,7 +65,12 @@ enum ckpt_child_state {
  * @phase: see enum ckpt_phase
  * @nr_killed: children that somebody else killed while they were being built
  * @ctx: valid while @phase is CKPT_PHASE_BUILD
- * @running: the child whose closure runs, or NULL
+ * @running: the child whose closure runs, or NULL; it has @ctx to itself, and
+ *	what @next and the closures of children say
+ * @next: the child whose closure is to run next, or NULL
+ * @called: the child that was told last to run a closure
+ * @stop: nobody is to run a closure any more
+ * @result: of the last closure
  * @nr_tasks: number of @children
  * @processes_made: the processes that need no creator exist
  * @tasks_made: all tasks exist
@@ -86,6 +92,10 @@ struct ckpt_restart {
 	unsigned int nr_killed;
 	struct ckpt_ctx *ctx;
 	struct ckpt_child *running;
+	struct ckpt_child *next;
+	struct ckpt_child *called;
+	bool stop;
+	int result;
 	u32 nr_tasks;
 	bool processes_made;
 	bool tasks_made;
@@ -142,7 +152,6 @@ struct ckpt_vfork {
  * @leave: it is to exit as the image says: a leader that its threads outlive
  * @fn: closure to run
  * @arg: its argument
- * @result: what it returned
  * @deferred: struct ckpt_deferred to run when the tree is let go
  */
 struct ckpt_child {
@@ -164,7 +173,6 @@ struct ckpt_child {
 	bool leave;
 	ckpt_closure_t fn;
 	void *arg;
-	int result;
 	struct list_head deferred;
 };
 
@@ -202,6 +210,8 @@ int ckpt_spawn_bury(struct ckpt_ctx *ctx);
 int ckpt_worker(void *arg);
 int ckpt_worker_zombie(void *arg);
 int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
+int ckpt_killed(struct ckpt_ctx *ctx, int err);
+void ckpt_pass_to(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
 
 /* vfork.c: parents that wait in vfork() */
 void ckpt_vfork_init(struct ckpt_vfork *vfork);

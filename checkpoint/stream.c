@@ -12,6 +12,7 @@
 #include <linux/uio.h>
 
 #include "internal.h"
+#include "restart.h"
 
 /* Page contents are read in pieces that are still in the cache when hashed. */
 #define CKPT_STREAM_PIECE	(128 * 1024)
@@ -147,8 +148,9 @@ static int ckpt_stream_was_read(struct ckpt_ctx *ctx, int err)
 {
 	const struct ckpt_reader *r = &ctx->reader;
 
-	if (!err)
-		return 0;
+	err = ckpt_killed(ctx, err);
+	if (!err || err == -ESRCH)
+		return err;
 	if (!r->error)
 		return ckpt_err(ctx, err, "cannot read the image at offset %llu: %s", r->offset,
 				ckpt_stream_reason(err));

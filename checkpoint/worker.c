@@ -2,8 +2,9 @@
 /*
  * A task of the new tree, from its creation to its release.
  *
- * It waits for closures that the restarter has it run, so that only one task
- * at a time uses the stream and the context, and no lock is needed for them.
+ * It waits for closures that the restarter, or another task, has it run. Only
+ * one task at a time uses the stream and the context: no lock is needed for
+ * them.
  * When the tree is let go, it does its deferred work, waits for the others to
  * do theirs, and returns to user mode with the registers that a closure has put
  * into its pt_regs. A fatal signal before that makes it exit, which the
@@ -69,6 +70,26 @@ static bool called(struct ckpt_child *child)
 
 enum next { NEXT_RUN, NEXT_GO, NEXT_EXIT };
 
+static int start_running(struct ckpt_restart *r, struct ckpt_child *child)
+{
+	lockdep_assert_held(&r->lock);
+	r->called = child;
+	if (r->stop)
+		return -EINTR;
+	if (child->state != CKPT_CHILD_IDLE)
+		return -ESRCH;
+	child->state = CKPT_CHILD_BUSY;
+	r->running = child;
+	return 0;
+}
+
+static void stop_running(struct ckpt_restart *r, int result)
+{
+	lockdep_assert_held(&r->lock);
+	r->result = result;
+	WRITE_ONCE(r->running, NULL);
+}
+
 /*
  * Once the tree is let go its tasks are the kernel's ordinary tasks: a fatal
  * signal then finds them on their way to user mode, after their deferred work.
@@ -88,8 +109,9 @@ static enum next wait_for_call(struct ckpt_child *child)
 	} else {
 		if (r->phase == CKPT_PHASE_BUILD && killed)
 			r->nr_killed++;
-		child->result = -ESRCH;
 		child->state = CKPT_CHILD_GONE;
+		if (r->running == child)
+			stop_running(r, -ESRCH);
 	}
 	spin_unlock_irq(&r->lock);
 	return next;
@@ -101,16 +123,46 @@ static void hand_over(wait_queue_head_t *wait)
 	__wake_up_on_current_cpu(wait, TASK_NORMAL, NULL);
 }
 
+static int was_killed(struct ckpt_ctx *ctx, const struct ckpt_child *child)
+{
+	return ckpt_err(ctx, -ESRCH, "pid %d (%s) was killed during the restart",
+			child->rec.pid, child->rec.comm);
+}
+
+/**
+ * ckpt_killed - Tell a task that was killed from a restarter that was
+ * @ctx: the context of a restart
+ * @err: an errno
+ *
+ * Context: The restarter or a closure.
+ * Return: -ESRCH, which the log explains, if @err is -EINTR because somebody
+ * else than the restarter has killed the task that runs a closure; or @err.
+ */
+int ckpt_killed(struct ckpt_ctx *ctx, int err)
+{
+	struct ckpt_restart *r = ctx->restart;
+	struct ckpt_child *child = r ? READ_ONCE(r->running) : NULL;
+
+	if (err != -EINTR || !child || child->task != current || READ_ONCE(r->stop))
+		return err;
+	return was_killed(ctx, child);
+}
+
 static void run_closure(struct ckpt_child *child)
 {
 	struct ckpt_restart *r = child->restart;
-	int result = child->fn(r->ctx, child->arg);
+	int result = ckpt_killed(r->ctx, child->fn(r->ctx, child->arg));
+	struct ckpt_child *next = result ? NULL : r->next;
 
+	r->next = NULL;
 	spin_lock_irq(&r->lock);
-	child->result = result;
 	child->state = CKPT_CHILD_IDLE;
+	if (next)
+		result = start_running(r, next);
+	if (!next || result)
+		stop_running(r, result);
 	spin_unlock_irq(&r->lock);
-	hand_over(&r->wait);
+	hand_over(next && !result ? &next->wait : &r->wait);
 }
 
 static void run_deferred(struct ckpt_child *child, bool call)
@@ -194,9 +246,41 @@ int ckpt_worker_zombie(void *arg)
 	do_exit(code);
 }
 
-static bool answered(struct ckpt_child *child)
+/**
+ * ckpt_pass_to - Have another task run a closure when the present one is done
+ * @child: that task
+ * @fn: its closure, which has the context to itself then
+ * @arg: its argument
+ *
+ * The restarter goes on when a closure does not pass on, or fails: to wake it
+ * up for each would double the number of context switches.
+ *
+ * Context: A closure.
+ */
+void ckpt_pass_to(struct ckpt_child *child, ckpt_closure_t fn, void *arg)
 {
-	return READ_ONCE(child->state) != CKPT_CHILD_BUSY;
+	child->fn = fn;
+	child->arg = arg;
+	child->restart->next = child;
+}
+
+static bool answered(struct ckpt_restart *r)
+{
+	return !READ_ONCE(r->running);
+}
+
+/* The restarter was killed: who runs is killed too, and nobody runs after it. */
+static void end_running(struct ckpt_restart *r)
+{
+	struct ckpt_child *child;
+
+	spin_lock_irq(&r->lock);
+	WRITE_ONCE(r->stop, true);
+	child = r->running;
+	spin_unlock_irq(&r->lock);
+	if (child)
+		ckpt_kill_child(child);
+	wait_event(r->wait, answered(r));
 }
 
 /**
@@ -205,44 +289,36 @@ static bool answered(struct ckpt_child *child)
  * @fn: the closure; it has the context to itself
  * @arg: its argument
  *
- * If the restarter is killed, @child is killed too and waited for: when this
- * function returns nobody else uses the context.
+ * Waits for all that the closure is passed on to, see ckpt_pass_to(). If the
+ * restarter is killed, the task that runs is killed too and waited for: when
+ * this function returns nobody else uses the context.
  *
  * Context: The restarter, before the tree is let go. May sleep.
- * Return: what @fn returned, -ESRCH if the task was killed, -EINTR if the
- * restarter was.
+ * Return: what the last closure returned, -ESRCH if its task was killed, -EINTR
+ * if the restarter was.
  */
 int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg)
 {
 	struct ckpt_restart *r = child->restart;
-	int err = 0;
+	int err;
 
+	child->fn = fn;
+	child->arg = arg;
 	spin_lock_irq(&r->lock);
-	if (child->state == CKPT_CHILD_IDLE) {
-		child->fn = fn;
-		child->arg = arg;
-		child->state = CKPT_CHILD_BUSY;
-		r->running = child;
-	} else {
-		err = -ESRCH;
-	}
+	err = start_running(r, child);
 	spin_unlock_irq(&r->lock);
 	if (!err) {
 		hand_over(&child->wait);
-		err = wait_event_state(r->wait, answered(child), CKPT_WAIT);
+		err = wait_event_state(r->wait, answered(r), CKPT_WAIT);
 		if (err) {
-			ckpt_kill_child(child);
-			wait_event(r->wait, answered(child));
+			end_running(r);
 			err = -EINTR;
+		} else {
+			err = r->result;
 		}
-		spin_lock_irq(&r->lock);
-		r->running = NULL;
-		err = err ?: child->result;
-		spin_unlock_irq(&r->lock);
 	}
-	if (err == -ESRCH && READ_ONCE(child->state) == CKPT_CHILD_GONE)
-		return ckpt_err(r->ctx, err, "pid %d (%s) was killed during the restart",
-				child->rec.pid, child->rec.comm);
+	if (err == -ESRCH && READ_ONCE(r->called->state) == CKPT_CHILD_GONE)
+		return was_killed(r->ctx, r->called);
 	if (err == -EINTR)
 		return ckpt_err(r->ctx, err, "interrupted");
 	return err;
