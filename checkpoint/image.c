@@ -666,7 +666,7 @@ int ckpt_reader_trailer(struct ckpt_reader *r)
 
 static int ckpt_reader_pad(struct ckpt_reader *r, u32 pad)
 {
-	u8 buf[64];
+	u8 buf[CKPT_IMAGE_PAGE / 4];
 	u32 n;
 	int err;
 
