@@ -363,10 +363,11 @@ static const char *ckpt_log_reason(int err)
  */
 long ckpt_log_explain(struct ckpt_ctx *ctx, long err, const char *doing, const char *what)
 {
-	const char *whom = ckpt_whom(ctx);
+	const char *whom;
 
 	if (err >= 0 || ckpt_log_error(&ctx->log) || err == ctx->log.refused)
 		return err;
+	whom = ckpt_whom(ctx);
 	return ckpt_err(ctx, err, "%s%s%s %s: %s", whom, *whom ? ": " : "", doing, what,
 			ckpt_log_reason(err));
 }
