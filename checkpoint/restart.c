@@ -6,8 +6,9 @@
  * that need no process are restored before there is one, so that a missing
  * file is found at no cost. Then come the processes, their memory, the tasks
  * that share memory, and the state of each task. What belongs to a task is read
- * by itself in a closure (worker.c), which passes on to the next. Until ckpt_commit() any failure, also the death of the
- * restarter or of a task, undoes everything (abort.c).
+ * by itself in a closure (worker.c), which passes on to the next. Until
+ * ckpt_commit() any failure, also the death of the restarter or of a task,
+ * undoes everything (abort.c).
  */
 #include <linux/capability.h>
 #include <linux/pid_namespace.h>
