@@ -18,6 +18,12 @@
 #include "internal.h"
 
 /*
+ * In futex.val of a restart block that holds a deadline: the call did begin
+ * again. No signal has ended it, after which the program may make another one.
+ */
+#define CKPT_BEGINS_AGAIN	1
+
+/*
  * Calls that return EINTR when a signal wakes them, but can just as well begin
  * again: nothing has been consumed.
  */
@@ -66,14 +72,18 @@ static bool ckpt_call_restarts(int nr)
  */
 void __ckpt_resume_call(void)
 {
+	struct restart_block *rb = &current->restart_block;
 	struct pt_regs *regs = current_pt_regs();
+	long error = syscall_get_error(current, regs);
 
 	lockdep_assert_held(&current->sighand->siglock);
 	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
-	if (in_compat_syscall() || syscall_get_error(current, regs) != -EINTR)
+	if (in_compat_syscall() || (error != -EINTR && error != -ERESTARTNOINTR) ||
+	    !ckpt_call_restarts(syscall_get_nr(current, regs)))
 		return;
-	if (ckpt_call_restarts(syscall_get_nr(current, regs)))
-		syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
+	syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
+	if (rb->fn == ckpt_deadline_kept)
+		rb->futex.val = CKPT_BEGINS_AGAIN;
 }
 
 /**
@@ -121,6 +131,7 @@ void ckpt_set_deadline(ktime_t expires, unsigned long sp)
 
 	rb->futex.time = expires;
 	rb->futex.uaddr = (u32 __user *)sp;
+	rb->futex.val = 0;
 	rb->fn = ckpt_deadline_kept;
 }
 
@@ -147,7 +158,7 @@ ktime_t __ckpt_deadline(ktime_t expires)
 	struct restart_block *rb = &current->restart_block;
 
 	rb->fn = do_no_restart_syscall;
-	if (rb->futex.uaddr != user_sp(current))
+	if (rb->futex.val != CKPT_BEGINS_AGAIN || rb->futex.uaddr != user_sp(current))
 		return expires;
 	return min_t(ktime_t, expires, rb->futex.time);
 }

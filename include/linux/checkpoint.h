@@ -7,7 +7,6 @@
 #define _LINUX_CHECKPOINT_H
 
 #include <linux/init.h>
-#include <linux/ktime.h>
 #include <linux/types.h>
 #include <uapi/linux/checkpoint_image.h>
 
@@ -299,10 +298,6 @@ void ckpt_cow_free(struct ckpt_cow *cow);
  * read on the way to user mode.
  */
 void ckpt_mark_woken(void);
-
-/* When an interrupted call that begins again is to end, and its stack pointer. */
-unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires);
-void ckpt_set_deadline(ktime_t expires, unsigned long sp);
 
 /* The sighand of a task that cannot lose it now: current, or one that is held. */
 #define ckpt_sighand(task)	rcu_dereference_protected((task)->sighand, true)

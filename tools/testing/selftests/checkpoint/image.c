@@ -8,6 +8,7 @@
 #include <sys/mount.h>
 
 #include "ckpt_test.h"
+#include "census.h"
 
 FIXTURE(image)
 {
@@ -66,18 +67,6 @@ static int count_dir(const char *path)
 	return n;
 }
 
-static int count_tasks(void)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *d;
-	int n = 0;
-
-	while ((d = readdir(dir)))
-		n += d->d_name[0] >= '0' && d->d_name[0] <= '9';
-	closedir(dir);
-	return n;
-}
-
 /* Restarts from the first @len bytes of @self->data. */
 static long try_restart(FIXTURE_DATA(image) *self, size_t len)
 {
@@ -103,13 +92,13 @@ static long try_restart(FIXTURE_DATA(image) *self, size_t len)
 
 TEST_F(image, good_one_restarts_twice)
 {
-	int i, tasks = count_tasks();
+	int i, tasks = census_tasks();
 
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(try_restart(self, self->len), self->s.pid) subject_print(&self->s);
 		subject_kill(&self->s);
 		subject_sleep_ms(20);
-		EXPECT_EQ(count_tasks(), tasks);
+		EXPECT_EQ(census_tasks(), tasks);
 	}
 }
 
@@ -119,12 +108,12 @@ TEST_F_TIMEOUT(image, truncated, 200)
 	size_t len;
 
 	EXPECT_REFUSED(0, "image is empty");
-	tasks = count_tasks();
+	tasks = census_tasks();
 	for (len = 1; len < self->len; len += len < 4096 ? 61 : 4093)
 		EXPECT_REFUSED(len, "truncated");
 	EXPECT_REFUSED(self->len - 1, "truncated");
 	EXPECT_REFUSED(self->len - 8, "truncated");
-	EXPECT_EQ(count_tasks(), tasks);
+	EXPECT_EQ(census_tasks(), tasks);
 	EXPECT_EQ(count_dir("/proc/self/fd"), fds);
 }
 
@@ -174,7 +163,7 @@ TEST_F(image, truncated_stream)
 
 TEST_F_TIMEOUT(image, flipped_bits, 200)
 {
-	int tasks = count_tasks();
+	int tasks = census_tasks();
 	unsigned int seed = 1;
 	size_t i;
 
@@ -186,7 +175,7 @@ TEST_F_TIMEOUT(image, flipped_bits, 200)
 		EXPECT_REFUSED(self->len, "image");
 		self->data[at] ^= bit;
 	}
-	EXPECT_EQ(count_tasks(), tasks);
+	EXPECT_EQ(census_tasks(), tasks);
 }
 
 TEST_F(image, foreign)
