@@ -14,6 +14,7 @@ SPLATS = re.compile(
     r"possible (?:circular|recursive|irq lock inversion)|inconsistent lock state|"
     r"suspicious RCU|INFO: trying to register non-static key|refcount_t: |"
     r"list_(?:add|del) corruption|new suspected memory leaks|"
+    r"memory leak detector disabled|"
     r"held lock freed|bad unlock balance|soft lockup|hard LOCKUP|"
     r"Voluntary context switch within RCU|scheduling while atomic")
 SPLAT_LINES = 60
