@@ -8,11 +8,28 @@ work=$(mktemp -d "${TMPDIR:-/var/tmp}/tool.XXXXXX")
 cd "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
 
+# wait_until COMMAND...: until it succeeds, or 30 s have passed
+wait_until()
+{
+	local i
+	for ((i = 0; i < 600; i++)); do
+		"$@" 2>/dev/null && return
+		sleep 0.05
+	done
+	return 1
+}
+
+runs()
+{
+	[ "$(cat "/proc/$pid/comm")" = "${1##*/}" ]
+}
+
 # start COMMAND...: a program that shares nothing with us; sets $pid.
 start()
 {
 	setsid "$@" </dev/null >"$work/out" 2>"$work/err" &
 	pid=$!
+	wait_until runs "$1"
 	sleep 0.3
 }
 
@@ -172,11 +189,13 @@ test_external_descriptor()
 
 start_unfit()
 {
+	rm -f unfit
 	start python3 -c '
 import select, socket, time
 s = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW) for _ in range(2)]
+open("unfit", "w").close()
 time.sleep(60)'
-	sleep 1
+	wait_until test -e unfit
 }
 
 test_check_lists_all()
