@@ -159,6 +159,7 @@ static inline bool census_same_but(const struct census *before, long slack)
 {
 	const char *what = NULL;
 	struct census now;
+	size_t i;
 	int ms;
 
 	for (ms = 10; ms < CENSUS_PATIENCE_MS; ms *= 2) {
@@ -171,6 +172,9 @@ static inline bool census_same_but(const struct census *before, long slack)
 	fprintf(stderr, "# left behind: %s (tasks %ld -> %ld, files %ld -> %ld, kB %ld -> %ld)\n",
 		what, before->tasks, now.tasks, before->files, now.files,
 		before->available_kb, now.available_kb);
+	for (i = 0; i < CENSUS_CACHES; i++)
+		fprintf(stderr, "# %s %ld -> %ld\n", census_caches[i], before->cached[i],
+			now.cached[i]);
 	return false;
 }
 
