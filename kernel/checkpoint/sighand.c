@@ -32,6 +32,21 @@ static long sighand_users(void *ptr)
 	return refcount_read(&sighand->count);
 }
 
+/* The dead keep theirs until they are reaped, and do nothing with them. */
+static long sighand_outside(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct task_struct *process, *task;
+	long users = 0;
+
+	rcu_read_lock();
+	for_each_process_thread(process, task)
+		if (READ_ONCE(task->exit_state) && rcu_access_pointer(task->sighand) == ptr &&
+		    !ckpt_task_collected(ctx, task))
+			users++;
+	rcu_read_unlock();
+	return users;
+}
+
 struct sighand_search {
 	struct sighand_struct *sighand;
 	struct ckpt_holder *holder;
@@ -140,6 +155,7 @@ const struct ckpt_obj_ops ckpt_sighand_obj_ops = {
 	.ref_grab = sighand_grab,
 	.ref_drop = sighand_drop,
 	.ref_users = sighand_users,
+	.ref_outside = sighand_outside,
 	.find_holder = sighand_find_holder,
 	.checkpoint = sighand_checkpoint,
 	.restore = sighand_restore,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reverse leaks: while the tree is frozen and being saved, someone outside
- * begins to share an object with it, gives it one, or takes one away. The
+ * begins to share an object with it, gives it one, or takes one away. (Tables of
+ * descriptors, current directories, address spaces and handlers are shared by
+ * birth: nobody outside can begin to share those of a frozen tree.) The
  * checkpoint fails with EAGAIN, what has been written is no image, and the tree
  * goes on. Needs the pause points of CONFIG_CHECKPOINT_DEBUG.
  */
