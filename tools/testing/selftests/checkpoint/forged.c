@@ -46,9 +46,13 @@ static void subject_of_all_kinds(void)
 		nanosleep(&ts, NULL);
 		_exit(0);
 	}
-	if (!fork() && !vfork())
+	if (!fork() && !vfork()) {
+		subject_touch("up");
 		for (;;)
 			pause();
+	}
+	while (access("up", F_OK))
+		subject_sleep_ms(1);
 	subject_sleep_ms(50);
 	subject_ready();
 }

@@ -162,6 +162,8 @@ program_state()
 	for p in $(program_pids | sort -n); do
 		ps -L -o pid=,tid=,pgid=,sid=,nlwp=,comm= -p "$p"
 		[ "$p" = "$pid" ] || ps -o ppid= -p "$p"
+		# the dead have no more than that
+		[ -e "/proc/$p/exe" ] || continue
 		for fd in "/proc/$p/fd/"*; do
 			echo "${fd##*/} $(readlink "$fd")"
 			grep -E '^(pos|flags):' "/proc/$p/fdinfo/${fd##*/}"
