@@ -83,12 +83,10 @@ run_program()
 all_generations()
 {
 	local i
-	program_load python "$work/generations" || return
-	command[2]=500
-	program_reference || return
+	program_load python "$work/generations" && program_reference || return
 	program_start "run.$1"
 	for ((i = 1; i < generations; i++)); do
-		until grown progress $((90 * i / generations)); do
+		until grown progress $((60 * i / generations)); do
 			program_runs || { fail "it ended in generation $i"; return; }
 			sleep 0.02
 		done
