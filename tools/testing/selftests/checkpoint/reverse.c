@@ -238,7 +238,7 @@ static bool is_no_image(struct subject *s)
 
 	if (!ok)
 		fprintf(stderr, "# restart of what was written: %ld\n", ret);
-	strcpy(s->log, log);
+	snprintf(s->log, sizeof(s->log), "%s", log);
 	free(log);
 	return ok;
 }

@@ -182,7 +182,7 @@ program_generation()
 	program_kill 2>/dev/null
 	why=$($ckpt restart --detach --stopped -i "$1" --log "$dir/log" 2>&1) || return
 	program_state >"$work/after"
-	why=$(diff "$work/before" "$work/after" | head -n 4 | tr '\n' ' ')
+	why=$(diff "$work/before" "$work/after" | head -n 12 | tr '\n' ' ')
 	[ -s "$work/before" ] && [ -z "$why" ] && pkill -CONT -s "$pid"
 }
 
