@@ -318,7 +318,7 @@ TEST_F_TIMEOUT(reverse, shared_for_a_moment, 120)
  */
 enum deed { DEED_OPEN, DEED_REPLACE, DEED_CLOSE, DEED_MAP, DEED_UNMAP };
 
-static char stack[65536] __attribute__((aligned(16)));
+static _Alignas(16) char stack[65536];
 
 /* Nothing but system calls: he may share the memory of a frozen process. */
 static void do_deed(enum deed deed)

@@ -128,7 +128,7 @@ static int asks_for_sigusr1(void *unused)
 /* By clone(SIGUSR1), but the parent is another program now: it gets SIGCHLD, and lives. */
 SURVIVE(exit_signal_for_the_program_before_exec)
 {
-	static char stack[4096] __attribute__((aligned(16)));
+	static _Alignas(16) char stack[4096];
 	int status;
 	pid_t kid;
 
