@@ -272,14 +272,10 @@ static u32 ckpt_wait_status(struct task_struct *task)
 /* Signals other than SIGCHLD are for the program which asked for them by clone(). */
 static bool ckpt_parent_did_exec(struct task_struct *task)
 {
-	struct task_struct *parent;
-	bool did;
+	struct task_struct *parent = rcu_dereference_protected(task->real_parent,
+						lockdep_is_held(&tasklist_lock));
 
-	read_lock(&tasklist_lock);
-	parent = rcu_dereference_protected(task->real_parent, lockdep_is_held(&tasklist_lock));
-	did = task->parent_exec_id != READ_ONCE(parent->self_exec_id);
-	read_unlock(&tasklist_lock);
-	return did;
+	return task->parent_exec_id != READ_ONCE(parent->self_exec_id);
 }
 
 static u32 ckpt_describe_flags(struct task_struct *task)

@@ -79,10 +79,11 @@ run_program()
 	rm -rf "${work:?}/$1"
 }
 
-# One that has been restarted is checkpointed again, at equal distances.
+# One that has been restarted is checkpointed again, at equal distances. The
+# slower the machine, the more it gets done while we look.
 all_generations()
 {
-	local i
+	local i jobs=$((500 * ${CKPT_SLOW:-2}))
 	program_load python "$work/generations" && program_reference || return
 	program_start "run.$1"
 	for ((i = 1; i < generations; i++)); do
