@@ -215,6 +215,8 @@ static int write_fields(struct ckpt_ctx *ctx, struct mm_struct *mm)
 		.mmap_legacy_base = mm->mmap_legacy_base,
 		.mmap_compat_base = mm->mmap_compat_base,
 		.mmap_compat_legacy_base = mm->mmap_compat_legacy_base,
+		.hiwater_rss = get_mm_hiwater_rss(mm),
+		.hiwater_vm = get_mm_hiwater_vm(mm),
 		.flags = mm_flags_to_image(mm),
 		.dumpable = get_dumpable(mm),
 		.coredump_filter = (mm->flags & MMF_DUMP_FILTER_MASK) >> MMF_DUMP_FILTER_SHIFT,
@@ -439,6 +441,8 @@ static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckp
 	int i, ret = 0;
 
 	set_mask_bits(&mm->flags, MMF_DUMP_FILTER_MASK, filter);
+	mm->hiwater_rss = rec->hiwater_rss;
+	mm->hiwater_vm = rec->hiwater_vm;
 	for (i = 0; i < ARRAY_SIZE(def_flag_table); i++)
 		if (rec->flags & def_flag_table[i].image)
 			mm->def_flags |= def_flag_table[i].vm;

@@ -127,6 +127,8 @@ enum {
 	CKPT_REC_TASK_XSTATE	= 215,
 	CKPT_REC_TASK_REGS	= 216,
 	CKPT_REC_TASK_VFORK	= 217,
+	CKPT_REC_TASK_TIMES	= 218,
+	CKPT_REC_TASK_USAGE	= 219,
 	CKPT_REC_TASK_MAX,
 };
 
@@ -429,6 +431,83 @@ struct ckpt_rec_task_rlimits {
 	struct ckpt_rlimit limit[CKPT_RLIM_NLIMITS];
 };
 
+/**
+ * struct ckpt_usage - what getrusage(2) tells of a task, or of several
+ * @utime: user time [ns]
+ * @stime: system time [ns]
+ * @gtime: of @utime, time in a guest of KVM [ns]
+ * @nvcsw: voluntary context switches
+ * @nivcsw: involuntary context switches
+ * @min_flt: page faults without I/O
+ * @maj_flt: page faults with I/O
+ * @inblock: blocks read [512 bytes]; 0 for one thread, which @read_bytes has
+ * @oublock: blocks written [512 bytes]; as @inblock
+ * @maxrss: high water mark of dead processes' memory [pages]; 0 for one thread
+ */
+struct ckpt_usage {
+	__u64 utime;
+	__u64 stime;
+	__u64 gtime;
+	__u64 nvcsw;
+	__u64 nivcsw;
+	__u64 min_flt;
+	__u64 maj_flt;
+	__u64 inblock;
+	__u64 oublock;
+	__u64 maxrss;
+};
+
+/**
+ * struct ckpt_io_usage - /proc/pid/io; all 0 if the kernel does not count it
+ * @rchar: bytes read
+ * @wchar: bytes written
+ * @syscr: read calls
+ * @syscw: write calls
+ * @read_bytes: bytes read from storage
+ * @write_bytes: bytes written to storage
+ * @cancelled_write_bytes: bytes of @write_bytes that were truncated before
+ */
+struct ckpt_io_usage {
+	__u64 rchar;
+	__u64 wchar;
+	__u64 syscr;
+	__u64 syscw;
+	__u64 read_bytes;
+	__u64 write_bytes;
+	__u64 cancelled_write_bytes;
+};
+
+/**
+ * struct ckpt_rec_task_times - CKPT_REC_TASK_TIMES, for each thread
+ * @usage: what it has used
+ * @io: what it has read and written
+ * @runtime: time on a CPU as the scheduler measures it [ns], of
+ *	CLOCK_THREAD_CPUTIME_ID
+ * @age: CLOCK_MONOTONIC since it was created [ns]
+ * @boot_age: CLOCK_BOOTTIME since it was created [ns]
+ */
+struct ckpt_rec_task_times {
+	struct ckpt_usage usage;
+	struct ckpt_io_usage io;
+	__u64 runtime;
+	__u64 age;
+	__u64 boot_age;
+};
+
+/**
+ * struct ckpt_rec_task_usage - CKPT_REC_TASK_USAGE, for each process
+ * @threads: what threads that are dead have used
+ * @children: what children that were waited for have used
+ * @io: what dead threads and children have read and written
+ * @runtime: time on a CPU of the dead threads [ns]
+ */
+struct ckpt_rec_task_usage {
+	struct ckpt_usage threads;
+	struct ckpt_usage children;
+	struct ckpt_io_usage io;
+	__u64 runtime;
+};
+
 #define CKPT_MAX_GROUPS		65536
 
 /**
@@ -728,6 +807,8 @@ struct ckpt_rec_task_regs {
  * @mmap_legacy_base: likewise, upwards
  * @mmap_compat_base: likewise, for 32-bit system calls
  * @mmap_compat_legacy_base: likewise, for 32-bit system calls, upwards
+ * @hiwater_rss: most pages that were resident, VmHWM [pages]
+ * @hiwater_vm: most pages that were mapped, VmPeak [pages]
  * @flags: CKPT_MM_*
  * @exe_objref: the file that /proc/PID/exe shows, 0 if none
  * @dumpable: CKPT_MM_DUMPABLE_*
@@ -752,6 +833,8 @@ struct ckpt_rec_mm {
 	__u64 mmap_legacy_base;
 	__u64 mmap_compat_base;
 	__u64 mmap_compat_legacy_base;
+	__u64 hiwater_rss;
+	__u64 hiwater_vm;
 	__u32 flags;
 	__u32 exe_objref;
 	__u32 dumpable;

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Checkpoint/restart of what a task has used: CPU time, faults, switches, I/O,
+ * and of its age. The work of the restart itself is not charged to the task.
+ */
+#include <linux/init.h>
+#include <linux/mmu_context.h>
+#include <linux/sched.h>
+#include <linux/sched/cputime.h>
+#include <linux/sched/signal.h>
+#include <linux/timekeeping.h>
+
+#include "../sched/sched.h"
+#include "parts.h"
+
+/*
+ * All CPU time of one process stays below this, whatever an image says: 146
+ * years. cputime_adjust() divides by sums of such times.
+ */
+#define CKPT_MAX_CPU_TIME	(1ULL << 62)
+
+static void io_get(struct ckpt_io_usage *io, const struct task_io_accounting *ioac)
+{
+#ifdef CONFIG_TASK_XACCT
+	io->rchar = ioac->rchar;
+	io->wchar = ioac->wchar;
+	io->syscr = ioac->syscr;
+	io->syscw = ioac->syscw;
+#endif
+#ifdef CONFIG_TASK_IO_ACCOUNTING
+	io->read_bytes = ioac->read_bytes;
+	io->write_bytes = ioac->write_bytes;
+	io->cancelled_write_bytes = ioac->cancelled_write_bytes;
+#endif
+}
+
+static void io_set(struct task_io_accounting *ioac, const struct ckpt_io_usage *io)
+{
+#ifdef CONFIG_TASK_XACCT
+	ioac->rchar = io->rchar;
+	ioac->wchar = io->wchar;
+	ioac->syscr = io->syscr;
+	ioac->syscw = io->syscw;
+#endif
+#ifdef CONFIG_TASK_IO_ACCOUNTING
+	ioac->read_bytes = io->read_bytes;
+	ioac->write_bytes = io->write_bytes;
+	ioac->cancelled_write_bytes = io->cancelled_write_bytes;
+#endif
+}
+
+static int times_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_times rec = {
+		.usage = {
+			.utime = task->utime,
+			.stime = task->stime,
+			.gtime = task->gtime,
+			.nvcsw = task->nvcsw,
+			.nivcsw = task->nivcsw,
+			.min_flt = task->min_flt,
+			.maj_flt = task->maj_flt,
+		},
+		.runtime = task_sched_runtime(task),
+		.age = ktime_get_ns() - task->start_time,
+		.boot_age = ktime_get_boottime_ns() - task->start_boottime,
+	};
+
+	io_get(&rec.io, &task->ioac);
+	return ckpt_write(ctx, CKPT_REC_TASK_TIMES, &rec, sizeof(rec));
+}
+
+/* Can @more be added to what the process has used already? */
+static int check_cpu_time(struct ckpt_ctx *ctx, const struct ckpt_usage *more, u64 runtime)
+{
+	struct task_cputime used;
+
+	thread_group_cputime(current, &used);
+	if (more->utime > CKPT_MAX_CPU_TIME || used.utime > CKPT_MAX_CPU_TIME - more->utime ||
+	    more->stime > CKPT_MAX_CPU_TIME || used.stime > CKPT_MAX_CPU_TIME - more->stime ||
+	    runtime > CKPT_MAX_CPU_TIME || used.sum_exec_runtime > CKPT_MAX_CPU_TIME - runtime ||
+	    more->gtime > more->utime)
+		return ckpt_err(ctx, -EINVAL, "%s: impossible CPU times", ckpt_whom(ctx));
+	return 0;
+}
+
+/* The clocks of the process, which may run already, hear of the difference. */
+static void restore_cpu_time(const struct ckpt_rec_task_times *rec)
+{
+	u64 runtime = task_sched_runtime(current);
+	struct rq_flags rf;
+	struct rq *rq;
+
+	account_group_user_time(current, rec->usage.utime - current->utime);
+	account_group_system_time(current, rec->usage.stime - current->stime);
+	account_group_exec_runtime(current, rec->runtime - runtime);
+
+	rq = task_rq_lock(current, &rf);
+	current->utime = rec->usage.utime;
+	current->stime = rec->usage.stime;
+	current->gtime = rec->usage.gtime;
+	current->se.sum_exec_runtime += rec->runtime - runtime;
+	current->se.prev_sum_exec_runtime += rec->runtime - runtime;
+	task_rq_unlock(rq, current, &rf);
+}
+
+/* Born before the machine was: as early as it can tell. */
+static u64 born(u64 now, u64 age)
+{
+	return now - min(now, age);
+}
+
+static int times_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_times rec;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (!err)
+		err = check_cpu_time(ctx, &rec.usage, rec.runtime);
+	if (err)
+		return err;
+
+	restore_cpu_time(&rec);
+	current->nvcsw = rec.usage.nvcsw;
+	current->nivcsw = rec.usage.nivcsw;
+	current->min_flt = rec.usage.min_flt;
+	current->maj_flt = rec.usage.maj_flt;
+	io_set(&current->ioac, &rec.io);
+	current->start_time = born(ktime_get_ns(), rec.age);
+	current->start_boottime = born(ktime_get_boottime_ns(), rec.boot_age);
+	return 0;
+}
+
+static const struct ckpt_task_ops times_ops = {
+	.name = "times",
+	.rec_type = CKPT_REC_TASK_TIMES,
+	.checkpoint = times_checkpoint,
+	.restore = times_restore,
+};
+
+static int usage_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct signal_struct *sig = task->signal;
+	struct ckpt_rec_task_usage rec = {
+		.threads = {
+			.utime = sig->utime,
+			.stime = sig->stime,
+			.gtime = sig->gtime,
+			.nvcsw = sig->nvcsw,
+			.nivcsw = sig->nivcsw,
+			.min_flt = sig->min_flt,
+			.maj_flt = sig->maj_flt,
+			.inblock = sig->inblock,
+			.oublock = sig->oublock,
+			.maxrss = sig->maxrss,
+		},
+		.children = {
+			.utime = sig->cutime,
+			.stime = sig->cstime,
+			.gtime = sig->cgtime,
+			.nvcsw = sig->cnvcsw,
+			.nivcsw = sig->cnivcsw,
+			.min_flt = sig->cmin_flt,
+			.maj_flt = sig->cmaj_flt,
+			.inblock = sig->cinblock,
+			.oublock = sig->coublock,
+			.maxrss = sig->cmaxrss,
+		},
+		.runtime = sig->sum_sched_runtime,
+	};
+
+	io_get(&rec.io, &sig->ioac);
+	return ckpt_write(ctx, CKPT_REC_TASK_USAGE, &rec, sizeof(rec));
+}
+
+static void restore_threads(struct signal_struct *sig, const struct ckpt_usage *usage)
+{
+	sig->utime = usage->utime;
+	sig->stime = usage->stime;
+	sig->gtime = usage->gtime;
+	sig->nvcsw = usage->nvcsw;
+	sig->nivcsw = usage->nivcsw;
+	sig->min_flt = usage->min_flt;
+	sig->maj_flt = usage->maj_flt;
+	sig->inblock = usage->inblock;
+	sig->oublock = usage->oublock;
+	sig->maxrss = usage->maxrss;
+}
+
+static void restore_children(struct signal_struct *sig, const struct ckpt_usage *usage)
+{
+	sig->cutime = usage->utime;
+	sig->cstime = usage->stime;
+	sig->cgtime = usage->gtime;
+	sig->cnvcsw = usage->nvcsw;
+	sig->cnivcsw = usage->nivcsw;
+	sig->cmin_flt = usage->min_flt;
+	sig->cmaj_flt = usage->maj_flt;
+	sig->cinblock = usage->inblock;
+	sig->coublock = usage->oublock;
+	sig->cmaxrss = usage->maxrss;
+}
+
+static int usage_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct signal_struct *sig = current->signal;
+	struct ckpt_rec_task_usage rec;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (!err)
+		err = check_cpu_time(ctx, &rec.threads, rec.runtime);
+	if (err)
+		return err;
+
+	account_group_user_time(current, rec.threads.utime - sig->utime);
+	account_group_system_time(current, rec.threads.stime - sig->stime);
+	account_group_exec_runtime(current, rec.runtime - sig->sum_sched_runtime);
+
+	write_seqlock_irq(&sig->stats_lock);
+	restore_threads(sig, &rec.threads);
+	restore_children(sig, &rec.children);
+	sig->sum_sched_runtime = rec.runtime;
+	io_set(&sig->ioac, &rec.io);
+	write_sequnlock_irq(&sig->stats_lock);
+	return 0;
+}
+
+static const struct ckpt_task_ops usage_ops = {
+	.name = "usage",
+	.rec_type = CKPT_REC_TASK_USAGE,
+	.leader_only = true,
+	.checkpoint = usage_checkpoint,
+	.restore = usage_restore,
+};
+
+static int __init times_init(void)
+{
+	return ckpt_register_task_ops(&times_ops) ?: ckpt_register_task_ops(&usage_ops);
+}
+device_initcall(times_init);
