@@ -85,43 +85,9 @@ static bool has_io_uring(struct task_struct *task)
 #endif
 }
 
-static bool has_posix_timers(struct task_struct *task)
-{
-#ifdef CONFIG_POSIX_TIMERS
-	return !hlist_empty(&task->signal->posix_timers);
-#else
-	return false;
-#endif
-}
-
-static bool has_itimer_real(struct task_struct *task)
-{
-#ifdef CONFIG_POSIX_TIMERS
-	return hrtimer_active(&task->signal->real_timer) || task->signal->it_real_incr;
-#else
-	return false;
-#endif
-}
-
-static bool has_itimer_cpu(struct task_struct *task)
-{
-#ifdef CONFIG_POSIX_TIMERS
-	return task->signal->it[CPUCLOCK_PROF].expires || task->signal->it[CPUCLOCK_VIRT].expires;
-#else
-	return false;
-#endif
-}
-
-/* Of a process, for the first of its threads that is asked about. */
-static bool is_other_thread(struct task_struct *task)
-{
-	return !thread_group_leader(task) && !READ_ONCE(task->group_leader->exit_state);
-}
-
 static const struct {
 	const char *what;
 	bool (*test)(struct task_struct *task);
-	bool leader_only;
 } unsupported[] = {
 	{ "seccomp mode or filters that differ from the caller's", has_seccomp },
 	{ "syscall user dispatch", has_user_dispatch },
@@ -132,9 +98,6 @@ static const struct {
 	{ "I/O context shared by CLONE_IO", has_shared_io_context },
 	{ "io_uring", has_io_uring },
 	{ "System V semaphore undo list", sem_undo_pending },
-	{ "POSIX timers", has_posix_timers, true },
-	{ "ITIMER_REAL interval timer", has_itimer_real, true },
-	{ "ITIMER_VIRTUAL or ITIMER_PROF interval timer", has_itimer_cpu, true },
 };
 
 /**
@@ -150,8 +113,6 @@ int ckpt_task_refuse_unsupported(struct ckpt_ctx *ctx, struct task_struct *task)
 	int i, err;
 
 	for (i = 0; i < ARRAY_SIZE(unsupported); i++) {
-		if (unsupported[i].leader_only && is_other_thread(task))
-			continue;
 		if (!unsupported[i].test(task))
 			continue;
 		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx),

@@ -13,26 +13,10 @@
 /* A queue longer than this is not that of an ordinary program. */
 #define SIGPENDING_MAX	65536
 
+/* These are saved with their timers. */
 static bool is_timer_signal(struct sigqueue *q)
 {
 	return q->flags & SIGQUEUE_PREALLOC;
-}
-
-static int sigpending_check(struct ckpt_ctx *ctx, struct task_struct *task,
-			    struct sigpending *pending)
-{
-	struct sigqueue *q;
-	int sig = 0;
-
-	spin_lock_irq(&ckpt_sighand(task)->siglock);
-	list_for_each_entry(q, &pending->list, list)
-		if (is_timer_signal(q))
-			sig = q->info.si_signo;
-	spin_unlock_irq(&ckpt_sighand(task)->siglock);
-	if (sig)
-		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: pending signal %d of a POSIX timer",
-				   ckpt_whom(ctx), sig);
-	return 0;
 }
 
 static unsigned int sigpending_count(struct sigpending *pending)
@@ -64,8 +48,9 @@ static unsigned int sigpending_snapshot(struct sigpending *pending,
 	list_for_each_entry(q, &pending->list, list) {
 		if (nr == max)
 			return nr;
-		sigpending_fill(&recs[nr++], &q->info);
 		bits &= ~sigmask(q->info.si_signo);
+		if (!is_timer_signal(q))
+			sigpending_fill(&recs[nr++], &q->info);
 	}
 	for (i = 0; i < _NSIG && nr < max; i++) {
 		if (!(bits & BIT_ULL(i)))
@@ -132,11 +117,6 @@ static int sigpending_read(struct ckpt_ctx *ctx, const struct ckpt_rec *in, enum
 	return 0;
 }
 
-static int shared_collect(struct ckpt_ctx *ctx, struct task_struct *task)
-{
-	return sigpending_check(ctx, task, &task->signal->shared_pending);
-}
-
 static int shared_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	return sigpending_write(ctx, task, &task->signal->shared_pending,
@@ -152,15 +132,9 @@ static const struct ckpt_task_ops shared_ops = {
 	.name = "pending signals of the process",
 	.rec_type = CKPT_REC_TASK_SIGNAL,
 	.leader_only = true,
-	.collect = shared_collect,
 	.checkpoint = shared_checkpoint,
 	.restore = shared_restore,
 };
-
-static int private_collect(struct ckpt_ctx *ctx, struct task_struct *task)
-{
-	return sigpending_check(ctx, task, &task->pending);
-}
 
 static int private_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
@@ -175,7 +149,6 @@ static int private_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops private_ops = {
 	.name = "pending signals",
 	.rec_type = CKPT_REC_TASK_SIGPENDING,
-	.collect = private_collect,
 	.checkpoint = private_checkpoint,
 	.restore = private_restore,
 };

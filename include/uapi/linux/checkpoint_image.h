@@ -129,6 +129,8 @@ enum {
 	CKPT_REC_TASK_VFORK	= 217,
 	CKPT_REC_TASK_TIMES	= 218,
 	CKPT_REC_TASK_USAGE	= 219,
+	CKPT_REC_TASK_TIMER	= 220,
+	CKPT_REC_TASK_ITIMERS	= 221,	/* after the last timer that it numbers */
 	CKPT_REC_TASK_MAX,
 };
 
@@ -506,6 +508,62 @@ struct ckpt_rec_task_usage {
 	struct ckpt_usage children;
 	struct ckpt_io_usage io;
 	__u64 runtime;
+};
+
+#define CKPT_TIMERF_TIME_OF_DAY	(1 << 0)	/* TIMER_ABSTIME of CLOCK_REALTIME */
+#define CKPT_TIMERF_PENDING	(1 << 1)	/* has gone off, and nobody took the signal yet */
+#define CKPT_TIMERF_ALL		((1 << 2) - 1)
+
+/**
+ * struct ckpt_rec_task_timer - CKPT_REC_TASK_TIMER, for each POSIX timer
+ * @id: its number, as timer_create(2) returned it
+ * @clock: the clock it was created with
+ * @notify: SIGEV_*
+ * @signo: the signal
+ * @notify_pid: the thread of SIGEV_THREAD_ID
+ * @cpu_pid: the thread or process whose CPU time a CPU clock means; 0 otherwise
+ * @value: sigev_value
+ * @left: time until it goes off [ns], 0 if it does not; with
+ *	CKPT_TIMERF_TIME_OF_DAY that time, since 1970
+ * @interval: [ns]
+ * @overrun: CKPT_TIMERF_PENDING: expiries since the signal was queued
+ * @overrun_last: as timer_getoverrun(2) tells
+ * @flags: CKPT_TIMERF_*
+ * @pad: 0
+ */
+struct ckpt_rec_task_timer {
+	__s32 id;
+	__s32 clock;
+	__s32 notify;
+	__u32 signo;
+	__s32 notify_pid;
+	__s32 cpu_pid;
+	__u64 value;
+	__u64 left;
+	__u64 interval;
+	__s64 overrun;
+	__s64 overrun_last;
+	__u32 flags;
+	__u32 pad;
+};
+
+#define CKPT_NR_ITIMERS		3
+
+#define CKPT_ITIMERF_ALARM	(1 << 0)	/* SIGALRM was pending */
+
+/**
+ * struct ckpt_rec_task_itimers - CKPT_REC_TASK_ITIMERS
+ * @left: by ITIMER_*, 0 if it is off: ITIMER_REAL: time until it goes off [ns];
+ *	the others: CPU time of the process when they go off [ns]
+ * @interval: by ITIMER_* [ns]
+ * @next_timer_id: number that the next POSIX timer gets
+ * @flags: CKPT_ITIMERF_*
+ */
+struct ckpt_rec_task_itimers {
+	__u64 left[CKPT_NR_ITIMERS];
+	__u64 interval[CKPT_NR_ITIMERS];
+	__u32 next_timer_id;
+	__u32 flags;
 };
 
 #define CKPT_MAX_GROUPS		65536

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Interval timers and POSIX timers keep their time, number, signal and overruns. */
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include "ckpt_test.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+#define MS 1000000LL
+#define NSEC 1000000000LL
+
+/* In ticks of user and system mode, which ITIMER_PROF counts. */
+#define CLOCK_PROCESS_PROF ((clockid_t)(~0U << 3))
+
+static volatile sig_atomic_t signals;
+
+static void on_signal(int sig)
+{
+	signals++;
+}
+
+static long long clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	CHECK(!clock_gettime(clock, &ts));
+	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+static void count_signal(int sig)
+{
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	CHECK(!sigaction(sig, &act, NULL));
+}
+
+static void wait_signals(int count)
+{
+	while (signals < count)
+		subject_sleep_ms(1);
+}
+
+static void block(int sig)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	CHECK(!sigprocmask(SIG_BLOCK, &set, NULL));
+}
+
+static int take(int sig, siginfo_t *info)
+{
+	struct timespec timeout = { .tv_sec = 20 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	return sigtimedwait(&set, info, &timeout);
+}
+
+static void set_itimer(int which, long ms, long interval_ms)
+{
+	struct itimerval it = {
+		.it_value = { ms / 1000, ms % 1000 * 1000 },
+		.it_interval = { interval_ms / 1000, interval_ms % 1000 * 1000 },
+	};
+
+	CHECK(!setitimer(which, &it, NULL));
+}
+
+static long itimer_ms(int which)
+{
+	struct itimerval it;
+
+	CHECK(!getitimer(which, &it));
+	return it.it_value.tv_sec * 1000 + it.it_value.tv_usec / 1000;
+}
+
+SURVIVE(alarm_has_the_time_that_was_left)
+{
+	long long start;
+	long left;
+
+	count_signal(SIGALRM);
+	set_itimer(ITIMER_REAL, 4000, 0);
+	subject_sleep_ms(1500);
+	left = itimer_ms(ITIMER_REAL);
+	CHECK(left > 0 && left <= 2500);
+	start = clock_ns(CLOCK_MONOTONIC);
+	subject_ready();
+	CHECK(itimer_ms(ITIMER_REAL) <= left);
+	wait_signals(1);
+	CHECK(clock_ns(CLOCK_MONOTONIC) - start >= (left - 1) * MS);
+	CHECK_EQ(itimer_ms(ITIMER_REAL), 0);
+}
+
+SURVIVE(interval_of_alarms)
+{
+	count_signal(SIGALRM);
+	set_itimer(ITIMER_REAL, 50, 50);
+	wait_signals(2);
+	subject_ready();
+	signals = 0;
+	wait_signals(3);
+}
+
+SURVIVE(pending_alarm_of_an_interval)
+{
+	siginfo_t info;
+
+	block(SIGALRM);
+	set_itimer(ITIMER_REAL, 20, 20);
+	subject_sleep_ms(100);
+	subject_ready();
+	CHECK_EQ(take(SIGALRM, &info), SIGALRM);
+	CHECK_EQ(take(SIGALRM, &info), SIGALRM);
+}
+
+SURVIVE(pending_alarm_comes_once)
+{
+	struct timespec soon = { .tv_nsec = 200 * MS };
+	siginfo_t info;
+	sigset_t set;
+
+	block(SIGALRM);
+	set_itimer(ITIMER_REAL, 20, 0);
+	subject_sleep_ms(100);
+	subject_ready();
+	CHECK_EQ(take(SIGALRM, &info), SIGALRM);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	CHECK(sigtimedwait(&set, &info, &soon) == -1 && errno == EAGAIN);
+}
+
+SURVIVE(profiling_interval)
+{
+	count_signal(SIGPROF);
+	set_itimer(ITIMER_PROF, 1000, 0);
+	while (clock_ns(CLOCK_PROCESS_PROF) < 600 * MS)
+		CHECK_EQ(signals, 0);
+	subject_ready();
+	while (!signals)
+		;
+	CHECK(clock_ns(CLOCK_PROCESS_PROF) >= NSEC);
+	CHECK(clock_ns(CLOCK_PROCESS_PROF) < NSEC + 500 * MS);
+}
+
+static timer_t create(clockid_t clock, int notify, int signo, int value)
+{
+	struct sigevent event = {
+		.sigev_notify = notify,
+		.sigev_signo = signo,
+		.sigev_value.sival_int = value,
+	};
+	int id;
+
+	if (notify == SIGEV_THREAD_ID)
+		event.sigev_notify_thread_id = syscall(SYS_gettid);
+	CHECK(!syscall(SYS_timer_create, clock, &event, &id));
+	return (timer_t)(long)id;
+}
+
+static void set_timer(timer_t timer, int flags, long long ns, long long interval)
+{
+	struct itimerspec spec = {
+		.it_value = { ns / NSEC, ns % NSEC },
+		.it_interval = { interval / NSEC, interval % NSEC },
+	};
+
+	CHECK(!syscall(SYS_timer_settime, timer, flags, &spec, NULL));
+}
+
+static long long timer_ns(timer_t timer)
+{
+	struct itimerspec spec;
+
+	CHECK(!syscall(SYS_timer_gettime, timer, &spec));
+	return spec.it_value.tv_sec * NSEC + spec.it_value.tv_nsec;
+}
+
+static int overrun(timer_t timer)
+{
+	return syscall(SYS_timer_getoverrun, timer);
+}
+
+SURVIVE(timers_keep_their_numbers)
+{
+	struct itimerspec spec;
+	timer_t timers[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		timers[i] = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1, i);
+	CHECK(!syscall(SYS_timer_delete, timers[0]));
+	set_timer(timers[2], 0, 1000 * NSEC, 77 * NSEC);
+	subject_ready();
+	CHECK(syscall(SYS_timer_gettime, timers[0], &spec) == -1 && errno == EINVAL);
+	CHECK_EQ(timer_ns(timers[1]), 0);
+	CHECK(timer_ns(timers[2]) > 900 * NSEC && timer_ns(timers[2]) <= 1000 * NSEC);
+	CHECK(!syscall(SYS_timer_gettime, timers[2], &spec));
+	CHECK_EQ(spec.it_interval.tv_sec, 77);
+	CHECK(create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0) == timers[2] + 1);
+}
+
+SURVIVE(timer_goes_off_with_its_value)
+{
+	timer_t timer = create(CLOCK_BOOTTIME, SIGEV_SIGNAL, SIGRTMIN + 1, 4711);
+	long long start, left;
+	siginfo_t info;
+
+	block(SIGRTMIN + 1);
+	set_timer(timer, 0, 3 * NSEC, 0);
+	subject_sleep_ms(1000);
+	left = timer_ns(timer);
+	start = clock_ns(CLOCK_MONOTONIC);
+	CHECK(left <= 2 * NSEC);
+	subject_ready();
+	CHECK_EQ(take(SIGRTMIN + 1, &info), SIGRTMIN + 1);
+	CHECK(clock_ns(CLOCK_MONOTONIC) - start >= left - MS);
+	CHECK_EQ(info.si_code, SI_TIMER);
+	CHECK_EQ(info.si_value.sival_int, 4711);
+	CHECK_EQ(info.si_timerid, (int)(long)timer);
+	CHECK_EQ(timer_ns(timer), 0);
+}
+
+SURVIVE(pending_signal_with_overruns)
+{
+	timer_t timer = create(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGRTMIN + 2, 5);
+	siginfo_t info;
+
+	block(SIGRTMIN + 2);
+	set_timer(timer, 0, 10 * MS, 10 * MS);
+	subject_sleep_ms(200);
+	subject_ready();
+	CHECK_EQ(take(SIGRTMIN + 2, &info), SIGRTMIN + 2);
+	CHECK_EQ(info.si_code, SI_TIMER);
+	CHECK_EQ(info.si_value.sival_int, 5);
+	CHECK(info.si_overrun >= 18);
+	CHECK_EQ(overrun(timer), info.si_overrun);
+	CHECK_EQ(take(SIGRTMIN + 2, &info), SIGRTMIN + 2);
+	CHECK_EQ(take(SIGRTMIN + 2, &info), SIGRTMIN + 2);
+}
+
+SURVIVE(pending_signal_of_one_shot)
+{
+	timer_t timer = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR2, 6);
+	siginfo_t info;
+
+	block(SIGUSR2);
+	set_timer(timer, 0, 10 * MS, 0);
+	subject_sleep_ms(50);
+	subject_ready();
+	CHECK_EQ(timer_ns(timer), 0);
+	CHECK_EQ(take(SIGUSR2, &info), SIGUSR2);
+	CHECK_EQ(info.si_code, SI_TIMER);
+	CHECK_EQ(info.si_overrun, 0);
+}
+
+SURVIVE(timer_for_a_time_of_day)
+{
+	long long when = clock_ns(CLOCK_REALTIME) + 2 * NSEC;
+	timer_t timer = create(CLOCK_REALTIME, SIGEV_SIGNAL, SIGUSR1, 0);
+
+	count_signal(SIGUSR1);
+	set_timer(timer, TIMER_ABSTIME, when, 0);
+	subject_ready();
+	wait_signals(1);
+	CHECK(clock_ns(CLOCK_REALTIME) >= when);
+}
+
+SURVIVE(timer_without_signal)
+{
+	timer_t timer = create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0);
+	long long left;
+
+	set_timer(timer, 0, 500 * NSEC, 0);
+	left = timer_ns(timer);
+	subject_ready();
+	CHECK(timer_ns(timer) <= left && timer_ns(timer) > left - 100 * NSEC);
+}
+
+static void burn_until_signal(void)
+{
+	while (!signals)
+		;
+}
+
+SURVIVE(timers_on_cpu_time)
+{
+	timer_t process = create(CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL, SIGUSR1, 0);
+	timer_t thread = create(CLOCK_THREAD_CPUTIME_ID, SIGEV_SIGNAL, SIGUSR1, 0);
+	long long end = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + 600 * MS;
+
+	count_signal(SIGUSR1);
+	set_timer(process, TIMER_ABSTIME, end, 0);
+	set_timer(thread, 0, 1000 * NSEC, 0);
+	while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) < end - 300 * MS)
+		CHECK_EQ(signals, 0);
+	subject_ready();
+	burn_until_signal();
+	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= end);
+	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) < end + NSEC);
+	CHECK(timer_ns(thread) < 1000 * NSEC - 500 * MS && timer_ns(thread) > 900 * NSEC);
+}
+
+static timer_t of_thread;
+static volatile int stage;
+
+static void *burn_in_thread(void *unused)
+{
+	of_thread = create(CLOCK_THREAD_CPUTIME_ID, SIGEV_THREAD_ID, SIGUSR1, 0);
+	set_timer(of_thread, 0, 300 * MS, 0);
+	stage = 1;
+	while (stage != 2)
+		subject_sleep_ms(1);
+	burn_until_signal();
+	stage = 3;
+	return NULL;
+}
+
+/* Nothing but the CPU time of that thread makes it go off. */
+SURVIVE(timer_on_the_cpu_time_of_another_thread)
+{
+	long long end;
+	pthread_t thread;
+
+	count_signal(SIGUSR1);
+	CHECK(!pthread_create(&thread, NULL, burn_in_thread, NULL));
+	while (stage != 1)
+		subject_sleep_ms(1);
+	subject_ready();
+	end = clock_ns(CLOCK_THREAD_CPUTIME_ID) + 600 * MS;
+	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < end)
+		CHECK_EQ(signals, 0);
+	stage = 2;
+	CHECK(!pthread_join(thread, NULL));
+	CHECK_EQ(stage, 3);
+}
+
+REFUSE(timer_on_tai, EOPNOTSUPP, "POSIX timer 0 on CLOCK_TAI")
+{
+	create(CLOCK_TAI, SIGEV_SIGNAL, SIGUSR1, 0);
+	subject_ready();
+}
+
+static void *lives_shortly(void *unused)
+{
+	create(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, 0);
+	return NULL;
+}
+
+REFUSE(timer_for_a_dead_thread, EOPNOTSUPP, "POSIX timer 0 for a dead thread")
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, lives_shortly, NULL));
+	CHECK(!pthread_join(thread, NULL));
+	subject_ready();
+}
+
+TEST_HARNESS_MAIN
