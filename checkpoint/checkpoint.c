@@ -138,7 +138,7 @@ static int ckpt_write_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
 	err = ckpt_pin_task(ctx, t);
 	if (err)
 		return err;
-	err = ckpt_task_write(ctx, t - ctx->tree.tasks, t->task);
+	err = ckpt_task_write(ctx, CKPT_REC_TASK, t - ctx->tree.tasks, t->task);
 	ckpt_unpin_task(t);
 	return err;
 }
@@ -162,6 +162,22 @@ static int ckpt_write_tasks(struct ckpt_ctx *ctx)
 	return err;
 }
 
+static int ckpt_write_dead(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+	int err = 0;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (!(t->rec.flags & CKPT_TASKF_ZOMBIE))
+			continue;
+		err = ckpt_task_write(ctx, CKPT_REC_DEAD_TASK, t - ctx->tree.tasks, t->task);
+		if (err)
+			break;
+	}
+	ckpt_set_whom(ctx, NULL);
+	return err;
+}
+
 static int ckpt_write_all(struct ckpt_ctx *ctx)
 {
 	int err;
@@ -175,6 +191,8 @@ static int ckpt_write_all(struct ckpt_ctx *ctx)
 		err = ckpt_obj_write_all(ctx);
 	if (!err)
 		err = ckpt_write_tasks(ctx);
+	if (!err)
+		err = ckpt_write_dead(ctx);
 	if (!err)
 		err = ckpt_obj_checkpointed(ctx);
 	return err;

@@ -157,8 +157,8 @@ int ckpt_obj_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_obj *rec);
 
 /* taskops.c: registration, iteration over parts of the task state */
 int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task);
-int ckpt_task_write(struct ckpt_ctx *ctx, u32 index, struct task_struct *task);
-int ckpt_task_read(struct ckpt_ctx *ctx);	/* in the task's context, up to CKPT_REC_TASK_END */
+int ckpt_task_write(struct ckpt_ctx *ctx, u16 type, u32 index, struct task_struct *task);
+int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead);
 
 /* tree.c: which tasks there are, and how they are related */
 int ckpt_tree_walk(struct ckpt_ctx *ctx, struct ckpt_tree *tree);

@@ -161,8 +161,6 @@ static void link_tasks(struct ckpt_restart *r)
 		link_group(task, PIDTYPE_SID, child->session);
 		link_group(task, PIDTYPE_PGID, child->pgrp);
 		task->signal->leader = !!(child->rec.flags & CKPT_TASKF_SESSION_LEADER);
-		/* The size of the restarter, which the process has shared. */
-		task->signal->maxrss = 0;
 	}
 }
 

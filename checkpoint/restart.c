@@ -181,20 +181,21 @@ static int read_objs(struct ckpt_ctx *ctx)
 	return walk.more;
 }
 
-/* The task whose state comes next, or NULL. */
-static struct ckpt_child *read_task(struct ckpt_ctx *ctx)
+/* The task whose state comes next, in a record of @type, or NULL. */
+static struct ckpt_child *read_task(struct ckpt_ctx *ctx, u16 type)
 {
+	bool dead = type == CKPT_REC_DEAD_TASK;
 	struct ckpt_rec_task rec;
 	struct ckpt_child *child;
 	int err = ckpt_peek(ctx);
 
-	if (err != CKPT_REC_TASK)
+	if (err != type)
 		return err < 0 ? ERR_PTR(err) : NULL;
-	err = ckpt_read(ctx, CKPT_REC_TASK, &rec, sizeof(rec));
+	err = ckpt_read(ctx, type, &rec, sizeof(rec));
 	if (err)
 		return ERR_PTR(err);
 	child = xa_load(&ctx->restart->children, rec.index);
-	if (!child || ckpt_child_is_zombie(child) || child->restored || rec.pad)
+	if (!child || ckpt_child_is_zombie(child) != dead || child->restored || rec.pad)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: unexpected state of task %u",
 					rec.index));
 	child->restored = true;
@@ -207,10 +208,10 @@ static int restore_task(struct ckpt_ctx *ctx, void *arg)
 	struct ckpt_child *next;
 	int err;
 
-	err = ckpt_task_read(ctx);
+	err = ckpt_task_read(ctx, NULL);
 	if (err)
 		return err;
-	next = read_task(ctx);
+	next = read_task(ctx, CKPT_REC_TASK);
 	if (!IS_ERR_OR_NULL(next))
 		ckpt_pass_to(next, restore_task, NULL);
 	return PTR_ERR_OR_ZERO(next);
@@ -222,7 +223,7 @@ static int read_tasks(struct ckpt_ctx *ctx)
 	unsigned long i;
 	int err;
 
-	child = read_task(ctx);
+	child = read_task(ctx, CKPT_REC_TASK);
 	if (IS_ERR(child))
 		return PTR_ERR(child);
 	err = child ? ckpt_run_in(child, restore_task, NULL) : 0;
@@ -234,6 +235,24 @@ static int read_tasks(struct ckpt_ctx *ctx)
 					child->rec.pid, child->rec.comm);
 	}
 	return 0;
+}
+
+/* What the dead have left can be told only when they are dead. */
+static int read_dead(struct ckpt_ctx *ctx)
+{
+	struct ckpt_child *child;
+	int err;
+
+	err = ckpt_spawn_bury(ctx);
+	while (!err) {
+		child = read_task(ctx, CKPT_REC_DEAD_TASK);
+		if (IS_ERR_OR_NULL(child))
+			return PTR_ERR_OR_ZERO(child);
+		/* Its last context switch counts as one. */
+		wait_task_inactive(child->task, 0);
+		err = ckpt_task_read(ctx, child->task);
+	}
+	return err;
 }
 
 static int read_image(struct ckpt_ctx *ctx)
@@ -257,9 +276,9 @@ static int read_image(struct ckpt_ctx *ctx)
 	if (err)
 		return err;
 	err = read_tasks(ctx);
-	if (err)
-		return err;
-	return ckpt_stream_trailer(ctx);
+	if (!err)
+		err = read_dead(ctx);
+	return err ?: ckpt_stream_trailer(ctx);
 }
 
 static int build_tree(struct ckpt_ctx *ctx)
@@ -270,12 +289,7 @@ static int build_tree(struct ckpt_ctx *ctx)
 	if (!checkpoint_restore_ns_capable(ctx->pid_ns->user_ns))
 		return ckpt_err(ctx, -EPERM, "CAP_CHECKPOINT_RESTORE is needed to choose pids");
 	err = read_image(ctx);
-	if (err)
-		return err;
-	err = ckpt_spawn_bury(ctx);
-	if (err)
-		return err;
-	return ckpt_commit(ctx);
+	return err ?: ckpt_commit(ctx);
 }
 
 /*

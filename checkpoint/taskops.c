@@ -54,28 +54,30 @@ static const struct ckpt_task_ops *ckpt_task_ops_find(u16 rec_type)
 /* Process-wide state goes with the leader; with the first live thread if that is dead. */
 static bool ckpt_task_represents(struct task_struct *task)
 {
-	struct task_struct *t;
-	bool first = false;
+	struct task_struct *t, *first = task->group_leader;
 
-	if (thread_group_leader(task))
-		return true;
-	if (!READ_ONCE(task->group_leader->exit_state))
-		return false;
+	if (!READ_ONCE(first->exit_state))
+		return task == first;
 
 	rcu_read_lock();
 	for_each_thread(task, t) {
 		if (!READ_ONCE(t->exit_state)) {
-			first = t == task;
+			first = t;
 			break;
 		}
 	}
 	rcu_read_unlock();
-	return first;
+	return task == first;
 }
 
 static bool ckpt_task_has_part(const struct ckpt_task_ops *ops, bool represents)
 {
 	return represents || !ops->leader_only;
+}
+
+static bool ckpt_part_survives(const struct ckpt_task_ops *ops, struct task_struct *task)
+{
+	return ops->restore_dead || !READ_ONCE(task->exit_state);
 }
 
 /**
@@ -112,13 +114,14 @@ int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 /**
  * ckpt_task_write() - Write the state of a task
  * @ctx: the context
+ * @type: CKPT_REC_TASK or CKPT_REC_DEAD_TASK
  * @index: its place in the image
- * @task: a frozen task, or current
+ * @task: a frozen task, or current, or a zombie
  *
  * Context: May sleep.
  * Return: 0 or what a part returned.
  */
-int ckpt_task_write(struct ckpt_ctx *ctx, u32 index, struct task_struct *task)
+int ckpt_task_write(struct ckpt_ctx *ctx, u16 type, u32 index, struct task_struct *task)
 {
 	struct ckpt_rec_task rec = { .index = index };
 	bool represents = ckpt_task_represents(task);
@@ -126,18 +129,29 @@ int ckpt_task_write(struct ckpt_ctx *ctx, u32 index, struct task_struct *task)
 	int err;
 
 	ckpt_set_whom(ctx, task);
-	err = ckpt_write(ctx, CKPT_REC_TASK, &rec, sizeof(rec));
+	err = ckpt_write(ctx, type, &rec, sizeof(rec));
 	for (i = 0; !err && i < ckpt_nr_task_parts; i++) {
 		const struct ckpt_task_ops *ops = ckpt_task_parts[i];
 
-		if (ckpt_task_has_part(ops, represents))
+		if (ckpt_task_has_part(ops, represents) && ckpt_part_survives(ops, task))
 			err = ckpt_log_explain(ctx, ops->checkpoint(ctx, task), "saving",
 					       ops->name);
 	}
 	return err ?: ckpt_write(ctx, CKPT_REC_TASK_END, NULL, 0);
 }
 
-static int ckpt_task_read_part(struct ckpt_ctx *ctx, const struct ckpt_rec *rec, u16 last)
+static int ckpt_task_restore_part(struct ckpt_ctx *ctx, const struct ckpt_task_ops *ops,
+				  struct task_struct *dead, const struct ckpt_rec *rec)
+{
+	if (!dead)
+		return ops->restore(ctx, rec);
+	if (!ops->restore_dead)
+		return ckpt_err(ctx, -EINVAL, "image: a dead task has no %s", ops->name);
+	return ops->restore_dead(ctx, dead, rec);
+}
+
+static int ckpt_task_read_part(struct ckpt_ctx *ctx, struct task_struct *dead,
+			       const struct ckpt_rec *rec, u16 last)
 {
 	const struct ckpt_task_ops *ops = ckpt_task_ops_find(rec->type);
 
@@ -148,18 +162,20 @@ static int ckpt_task_read_part(struct ckpt_ctx *ctx, const struct ckpt_rec *rec,
 	}
 	if (rec->type < last)
 		return ckpt_err(ctx, -EINVAL, "image: task state %s is out of order", ops->name);
-	return ckpt_log_explain(ctx, ops->restore(ctx, rec), "restoring", ops->name);
+	return ckpt_log_explain(ctx, ckpt_task_restore_part(ctx, ops, dead, rec), "restoring",
+				ops->name);
 }
 
 /**
- * ckpt_task_read() - Restore the state of current from the image
- * @ctx: the context; CKPT_REC_TASK has been read
+ * ckpt_task_read() - Restore the state of a task from the image
+ * @ctx: the context; CKPT_REC_TASK or CKPT_REC_DEAD_TASK has been read
+ * @dead: the zombie, or NULL for current
  *
- * Context: The task being restored. May sleep.
+ * Context: The task being restored, or the restarter if it is dead. May sleep.
  * Return: 0; -EINVAL if the records are not in order, -EOPNOTSUPP if one is not
  * known; or what a part returned.
  */
-int ckpt_task_read(struct ckpt_ctx *ctx)
+int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead)
 {
 	struct ckpt_rec rec;
 	u16 last = 0;
@@ -171,7 +187,7 @@ int ckpt_task_read(struct ckpt_ctx *ctx)
 			return err;
 		if (rec.type == CKPT_REC_TASK_END)
 			return rec.len ? ckpt_err(ctx, -EINVAL, "image: invalid end of a task") : 0;
-		err = ckpt_task_read_part(ctx, &rec, last);
+		err = ckpt_task_read_part(ctx, dead, &rec, last);
 		if (err)
 			return err;
 		last = max(last, rec.type);

@@ -42,10 +42,10 @@ struct ckpt_deferred {
  *			restarter's, memory policy, restart block, task flags
  *  copy_process()	handlers (CLONE_CLEAR_SIGHAND), descriptors (none),
  *			alternate stack, rseq, robust list, clear_child_tid,
- *			pdeath signal, timers, times, ptrace, comm
+ *			pdeath signal, timers, ptrace, comm
  *  parts of the state	mask, credentials, limits, scheduling, personality,
- *			timer slack, file system context, registers
- *  commit		parent, session, process group, subreaper, maxrss
+ *			timer slack, file system context, times, registers
+ *  commit		parent, session, process group, subreaper
  *  stays		seccomp filters, no_new_privs, Landlock domain, LSM and
  *			audit context, speculation controls, cgroup, cpuset,
  *			namespaces: what confines the restarter confines the tree

@@ -108,8 +108,9 @@ struct ckpt_rec {
  *	that is being restored. What must not happen before the whole tree is
  *	complete (signals, exit-time side effects) goes to ckpt_task_defer().
  *
- * A part may be called for a dead task only by the engine's own tree code:
- * zombies have no parts.
+ * @restore_dead: Optional. There is something left of it in a zombie: @checkpoint
+ *	is called for zombies too, and this when @task has become one again, in
+ *	the context of the restarter.
  */
 struct ckpt_task_ops {
 	const char *name;
@@ -118,6 +119,8 @@ struct ckpt_task_ops {
 	int (*collect)(struct ckpt_ctx *ctx, struct task_struct *task);
 	int (*checkpoint)(struct ckpt_ctx *ctx, struct task_struct *task);
 	int (*restore)(struct ckpt_ctx *ctx, const struct ckpt_rec *rec);
+	int (*restore_dead)(struct ckpt_ctx *ctx, struct task_struct *task,
+			    const struct ckpt_rec *rec);
 };
 
 /**

@@ -70,12 +70,13 @@ static int times_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return ckpt_write(ctx, CKPT_REC_TASK_TIMES, &rec, sizeof(rec));
 }
 
-/* Can @more be added to what the process has used already? */
-static int check_cpu_time(struct ckpt_ctx *ctx, const struct ckpt_usage *more, u64 runtime)
+/* Can @more be added to what the process of @task has used already? */
+static int check_cpu_time(struct ckpt_ctx *ctx, struct task_struct *task,
+			  const struct ckpt_usage *more, u64 runtime)
 {
 	struct task_cputime used;
 
-	thread_group_cputime(current, &used);
+	thread_group_cputime(task, &used);
 	if (more->utime > CKPT_MAX_CPU_TIME || used.utime > CKPT_MAX_CPU_TIME - more->utime ||
 	    more->stime > CKPT_MAX_CPU_TIME || used.stime > CKPT_MAX_CPU_TIME - more->stime ||
 	    runtime > CKPT_MAX_CPU_TIME || used.sum_exec_runtime > CKPT_MAX_CPU_TIME - runtime ||
@@ -85,23 +86,23 @@ static int check_cpu_time(struct ckpt_ctx *ctx, const struct ckpt_usage *more, u
 }
 
 /* The clocks of the process, which may run already, hear of the difference. */
-static void restore_cpu_time(const struct ckpt_rec_task_times *rec)
+static void restore_cpu_time(struct task_struct *task, const struct ckpt_rec_task_times *rec)
 {
-	u64 runtime = task_sched_runtime(current);
+	u64 runtime = task_sched_runtime(task);
 	struct rq_flags rf;
 	struct rq *rq;
 
-	account_group_user_time(current, rec->usage.utime - current->utime);
-	account_group_system_time(current, rec->usage.stime - current->stime);
-	account_group_exec_runtime(current, rec->runtime - runtime);
+	account_group_user_time(task, rec->usage.utime - task->utime);
+	account_group_system_time(task, rec->usage.stime - task->stime);
+	account_group_exec_runtime(task, rec->runtime - runtime);
 
-	rq = task_rq_lock(current, &rf);
-	current->utime = rec->usage.utime;
-	current->stime = rec->usage.stime;
-	current->gtime = rec->usage.gtime;
-	current->se.sum_exec_runtime += rec->runtime - runtime;
-	current->se.prev_sum_exec_runtime += rec->runtime - runtime;
-	task_rq_unlock(rq, current, &rf);
+	rq = task_rq_lock(task, &rf);
+	task->utime = rec->usage.utime;
+	task->stime = rec->usage.stime;
+	task->gtime = rec->usage.gtime;
+	task->se.sum_exec_runtime += rec->runtime - runtime;
+	task->se.prev_sum_exec_runtime += rec->runtime - runtime;
+	task_rq_unlock(rq, task, &rf);
 }
 
 /* Born before the machine was: as early as it can tell. */
@@ -110,26 +111,32 @@ static u64 born(u64 now, u64 age)
 	return now - min(now, age);
 }
 
-static int times_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+static int times_restore_task(struct ckpt_ctx *ctx, struct task_struct *task,
+			      const struct ckpt_rec *in)
 {
 	struct ckpt_rec_task_times rec;
 	int err;
 
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (!err)
-		err = check_cpu_time(ctx, &rec.usage, rec.runtime);
+		err = check_cpu_time(ctx, task, &rec.usage, rec.runtime);
 	if (err)
 		return err;
 
-	restore_cpu_time(&rec);
-	current->nvcsw = rec.usage.nvcsw;
-	current->nivcsw = rec.usage.nivcsw;
-	current->min_flt = rec.usage.min_flt;
-	current->maj_flt = rec.usage.maj_flt;
-	io_set(&current->ioac, &rec.io);
-	current->start_time = born(ktime_get_ns(), rec.age);
-	current->start_boottime = born(ktime_get_boottime_ns(), rec.boot_age);
+	restore_cpu_time(task, &rec);
+	task->nvcsw = rec.usage.nvcsw;
+	task->nivcsw = rec.usage.nivcsw;
+	task->min_flt = rec.usage.min_flt;
+	task->maj_flt = rec.usage.maj_flt;
+	io_set(&task->ioac, &rec.io);
+	task->start_time = born(ktime_get_ns(), rec.age);
+	task->start_boottime = born(ktime_get_boottime_ns(), rec.boot_age);
 	return 0;
+}
+
+static int times_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	return times_restore_task(ctx, current, in);
 }
 
 static const struct ckpt_task_ops times_ops = {
@@ -137,6 +144,7 @@ static const struct ckpt_task_ops times_ops = {
 	.rec_type = CKPT_REC_TASK_TIMES,
 	.checkpoint = times_checkpoint,
 	.restore = times_restore,
+	.restore_dead = times_restore_task,
 };
 
 static int usage_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -202,21 +210,22 @@ static void restore_children(struct signal_struct *sig, const struct ckpt_usage 
 	sig->cmaxrss = usage->maxrss;
 }
 
-static int usage_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+static int usage_restore_process(struct ckpt_ctx *ctx, struct task_struct *task,
+				 const struct ckpt_rec *in)
 {
-	struct signal_struct *sig = current->signal;
+	struct signal_struct *sig = task->signal;
 	struct ckpt_rec_task_usage rec;
 	int err;
 
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (!err)
-		err = check_cpu_time(ctx, &rec.threads, rec.runtime);
+		err = check_cpu_time(ctx, task, &rec.threads, rec.runtime);
 	if (err)
 		return err;
 
-	account_group_user_time(current, rec.threads.utime - sig->utime);
-	account_group_system_time(current, rec.threads.stime - sig->stime);
-	account_group_exec_runtime(current, rec.runtime - sig->sum_sched_runtime);
+	account_group_user_time(task, rec.threads.utime - sig->utime);
+	account_group_system_time(task, rec.threads.stime - sig->stime);
+	account_group_exec_runtime(task, rec.runtime - sig->sum_sched_runtime);
 
 	write_seqlock_irq(&sig->stats_lock);
 	restore_threads(sig, &rec.threads);
@@ -227,12 +236,18 @@ static int usage_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	return 0;
 }
 
+static int usage_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	return usage_restore_process(ctx, current, in);
+}
+
 static const struct ckpt_task_ops usage_ops = {
 	.name = "usage",
 	.rec_type = CKPT_REC_TASK_USAGE,
 	.leader_only = true,
 	.checkpoint = usage_checkpoint,
 	.restore = usage_restore,
+	.restore_dead = usage_restore_process,
 };
 
 static int __init times_init(void)

@@ -304,7 +304,6 @@ static bool fields_valid(const struct ckpt_rec_mm *rec)
 /* Replaces the restarter's address space by an empty one, as execve() does. */
 static int switch_mm_to_empty(struct ckpt_ctx *ctx)
 {
-	unsigned long maxrss = current->signal->maxrss;
 	struct mm_struct *mm = mm_alloc();
 	int ret;
 
@@ -318,8 +317,6 @@ static int switch_mm_to_empty(struct ckpt_ctx *ctx)
 		mmput(mm);
 		return ckpt_err(ctx, ret, "%s: killed", ckpt_whom(ctx));
 	}
-	/* What the restarter used is no memory of this process. */
-	current->signal->maxrss = maxrss;
 	mm->task_size = TASK_SIZE;
 	up_write(&current->signal->exec_update_lock);
 	rseq_execve(current);

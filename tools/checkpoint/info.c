@@ -318,6 +318,7 @@ static const struct {
 	{ CKPT_REC_TREE_TASK, ANYWHERE, add_tree_task },
 	{ CKPT_REC_OBJ, ANYWHERE, add_object },
 	{ CKPT_REC_TASK, ANYWHERE, begin_task },
+	{ CKPT_REC_DEAD_TASK, ANYWHERE, begin_task },
 	{ CKPT_REC_PAGES, OBJECT, add_pages },
 	{ CKPT_REC_PIPE, OBJECT, add_pipe },
 	{ CKPT_REC_PIPE_BUF, OBJECT, add_pipe_buf },

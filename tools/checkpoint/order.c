@@ -168,14 +168,14 @@ static const char *new_object(struct ckpt_order *order, const struct ckpt_rec_ob
 	return NULL;
 }
 
-static const char *new_task(struct ckpt_order *order, const struct ckpt_rec_task *task)
+static const char *new_task(struct ckpt_order *order, const struct ckpt_rec_task *task, bool dead)
 {
 	if (task->index >= order->nr_tasks)
 		return "state of a task that is not in the tree";
 	if (order->restored[task->index])
 		return "state of a task comes twice";
-	if (order->tasks[task->index].flags & CKPT_TASKF_ZOMBIE)
-		return "state of a dead task";
+	if (!(order->tasks[task->index].flags & CKPT_TASKF_ZOMBIE) == dead)
+		return dead ? "a task is not dead" : "state of a dead task";
 	order->restored[task->index] = true;
 	order->last_type = 0;
 	order->place = IN_TASK;
@@ -205,9 +205,10 @@ static const char *boundary(struct ckpt_order *order, const struct ckpt_image_re
 			return "the object is of a newer format";
 		return new_object(order, &obj);
 	case CKPT_REC_TASK:
+	case CKPT_REC_DEAD_TASK:
 		if (ckpt_image_record_copy(record, &task, sizeof(task)))
 			return "the task is of a newer format";
-		return new_task(order, &task);
+		return new_task(order, &task, record->type == CKPT_REC_DEAD_TASK);
 	case CKPT_REC_TRAILER:
 		return check_trailer(order);
 	default:

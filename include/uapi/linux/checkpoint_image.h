@@ -74,7 +74,10 @@ struct ckpt_record {
 
 /* Record types. Numbers are never reused. */
 enum {
-	/* the frame: order is HEADER ARCH TREE_TASK* (OBJ ...)* (TASK ... TASK_END)* TRAILER */
+	/*
+	 * the frame: order is HEADER ARCH TREE_TASK* (OBJ ...)* (TASK ... TASK_END)*
+	 * (DEAD_TASK ... TASK_END)* TRAILER
+	 */
 	CKPT_REC_HEADER		= 1,
 	CKPT_REC_ARCH		= 2,
 	CKPT_REC_TREE_TASK	= 3,
@@ -83,6 +86,7 @@ enum {
 	CKPT_REC_TASK_END	= 6,
 	CKPT_REC_TRAILER	= 7,
 	CKPT_REC_PAGES		= 8,
+	CKPT_REC_DEAD_TASK	= 9,
 	CKPT_REC_FRAME_MAX,	/* stays last of its group, as the next two */
 
 	/* objects */
@@ -270,7 +274,7 @@ struct ckpt_rec_obj {
 
 /**
  * struct ckpt_rec_task - CKPT_REC_TASK: the state of one task follows, up to
- *	CKPT_REC_TASK_END
+ *	CKPT_REC_TASK_END; CKPT_REC_DEAD_TASK: what is left of a zombie
  * @index: which task
  * @pad: 0
  */

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "ckpt_test.h"
@@ -76,6 +77,35 @@ SURVIVE(usage_of_children)
 	subject_ready();
 	CHECK(!getrusage(RUSAGE_CHILDREN, &after));
 	CHECK(!memcmp(&before, &after, sizeof(before)));
+}
+
+/* One that has not been waited for yet. */
+SURVIVE(usage_of_a_zombie)
+{
+	struct rusage seen = {}, usage, children;
+	siginfo_t info;
+	pid_t kid = fork();
+
+	if (!kid) {
+		burn_ms(300);
+		_exit(3);
+	}
+	CHECK(!syscall(SYS_waitid, P_PID, kid, &info, WEXITED | WNOWAIT, &seen));
+	subject_sleep_ms(100);	/* for its last context switch */
+	CHECK(!syscall(SYS_waitid, P_PID, kid, &info, WEXITED | WNOWAIT, &seen));
+	CHECK(seen.ru_utime.tv_sec + seen.ru_utime.tv_usec > 0);
+	subject_ready();
+	CHECK_EQ(wait4(kid, NULL, 0, &usage), kid);
+	CHECK_EQ(usage.ru_utime.tv_usec, seen.ru_utime.tv_usec);
+	CHECK_EQ(usage.ru_stime.tv_usec, seen.ru_stime.tv_usec);
+	CHECK_EQ(usage.ru_nvcsw, seen.ru_nvcsw);
+	CHECK_EQ(usage.ru_nivcsw, seen.ru_nivcsw);
+	CHECK_EQ(usage.ru_minflt, seen.ru_minflt);
+	CHECK_EQ(usage.ru_maxrss, seen.ru_maxrss);
+	CHECK(!memcmp(&seen, &usage, sizeof(seen)));
+	CHECK(!getrusage(RUSAGE_CHILDREN, &children));
+	CHECK_EQ(children.ru_maxrss, usage.ru_maxrss);
+	CHECK_EQ(children.ru_minflt, usage.ru_minflt);
 }
 
 SURVIVE(faults_and_switches)
