@@ -168,6 +168,14 @@ static void subject_full_of_reasons(void)
 	subject_ready();
 }
 
+static void expect_named(struct __test_metadata *_metadata, struct subject *s, const char *reason)
+{
+	EXPECT_TRUE(log_has(s, reason)) {
+		TH_LOG("not named: %s", reason);
+		subject_print(s);
+	}
+}
+
 TEST_F(refuse, all_reasons_at_once)
 {
 	static const char *const reasons[] = {
@@ -186,10 +194,7 @@ TEST_F(refuse, all_reasons_at_once)
 	close(pidfd);
 	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), -EOPNOTSUPP) subject_print(s);
 	for (i = 0; i < ARRAY_SIZE(reasons); i++)
-		EXPECT_TRUE(log_has(s, reasons[i])) {
-			fprintf(stderr, "# not named: %s\n", reasons[i]);
-			subject_print(s);
-		}
+		expect_named(_metadata, s, reasons[i]);
 	snprintf(held, sizeof(held), "held by pid %d", getpid());
 	EXPECT_TRUE(log_has(s, held)) subject_print(s);
 	EXPECT_FALSE(log_has(s, "error ")) subject_print(s);
