@@ -9,6 +9,7 @@
 #include <linux/cpufeature.h>
 #include <linux/elf.h>
 #include <linux/init.h>
+#include <linux/prctl.h>
 #include <linux/regset.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
@@ -23,6 +24,8 @@
 #include <asm/gsseg.h>
 #include <asm/ldt.h>
 #include <asm/pkru.h>
+#include <asm/prctl.h>
+#include <asm/proto.h>
 #include <asm/ptrace.h>
 #include <asm/segment.h>
 #include <asm/syscall.h>
@@ -291,16 +294,6 @@ static bool has_shadow_stack(struct task_struct *task)
 #endif
 }
 
-static bool has_notsc(struct task_struct *task)
-{
-	return test_tsk_thread_flag(task, TIF_NOTSC);
-}
-
-static bool has_nocpuid(struct task_struct *task)
-{
-	return test_tsk_thread_flag(task, TIF_NOCPUID);
-}
-
 static bool is_single_stepped(struct task_struct *task)
 {
 	return test_tsk_thread_flag(task, TIF_SINGLESTEP) ||
@@ -317,8 +310,6 @@ static const struct {
 	{ "hardware breakpoints", has_breakpoints },
 	{ "permission to use AMX", has_amx },
 	{ "shadow stack", has_shadow_stack },
-	{ "PR_SET_TSC", has_notsc },
-	{ "ARCH_SET_CPUID", has_nocpuid },
 	{ "single stepping", is_single_stepped },
 };
 
@@ -608,8 +599,45 @@ device_initcall(tls_init);
 
 #endif /* CONFIG_IA32_EMULATION */
 
+static int traps_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_traps rec = {};
+
+	if (test_tsk_thread_flag(task, TIF_NOTSC))
+		rec.flags |= CKPT_TRAPF_TSC;
+	if (test_tsk_thread_flag(task, TIF_NOCPUID))
+		rec.flags |= CKPT_TRAPF_CPUID;
+	return rec.flags ? ckpt_write(ctx, CKPT_REC_TASK_TRAPS, &rec, sizeof(rec)) : 0;
+}
+
+static int traps_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
+{
+	struct ckpt_rec_task_traps rec;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (err)
+		return err;
+	if (rec.pad || rec.flags & ~CKPT_TRAPF_ALL)
+		return ckpt_err(ctx, -EINVAL, "%s: bad traps", ckpt_whom(ctx));
+	if (rec.flags & CKPT_TRAPF_TSC)
+		set_tsc_mode(PR_TSC_SIGSEGV);
+	if (rec.flags & CKPT_TRAPF_CPUID && do_arch_prctl_common(ARCH_SET_CPUID, 0))
+		return ckpt_err(ctx, -EOPNOTSUPP, "%s: this CPU cannot trap CPUID",
+				ckpt_whom(ctx));
+	return 0;
+}
+
+static const struct ckpt_task_ops traps_ops = {
+	.name = "trapped instructions",
+	.rec_type = CKPT_REC_TASK_TRAPS,
+	.checkpoint = traps_checkpoint,
+	.restore = traps_restore,
+};
+
 static int __init regs_init(void)
 {
-	return ckpt_register_task_ops(&xstate_ops) ?: ckpt_register_task_ops(&regs_ops);
+	return ckpt_register_task_ops(&xstate_ops) ?: ckpt_register_task_ops(&regs_ops) ?:
+	       ckpt_register_task_ops(&traps_ops);
 }
 device_initcall(regs_init);

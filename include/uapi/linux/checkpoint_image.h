@@ -135,6 +135,7 @@ enum {
 	CKPT_REC_TASK_USAGE	= 219,
 	CKPT_REC_TASK_TIMER	= 220,
 	CKPT_REC_TASK_ITIMERS	= 221,	/* after the last timer that it numbers */
+	CKPT_REC_TASK_TRAPS	= 222,
 	CKPT_REC_TASK_MAX,
 };
 
@@ -832,6 +833,20 @@ struct ckpt_rec_task_regs {
 	__u16 gs;
 	__u16 ds;
 	__u16 es;
+};
+
+#define CKPT_TRAPF_TSC		(1 << 0)	/* RDTSC: PR_SET_TSC, PR_TSC_SIGSEGV */
+#define CKPT_TRAPF_CPUID	(1 << 1)	/* CPUID: ARCH_SET_CPUID, 0 */
+#define CKPT_TRAPF_ALL		((1 << 2) - 1)
+
+/**
+ * struct ckpt_rec_task_traps - CKPT_REC_TASK_TRAPS, if there is any
+ * @flags: CKPT_TRAPF_*: instructions that the thread gets SIGSEGV for
+ * @pad: 0
+ */
+struct ckpt_rec_task_traps {
+	__u32 flags;
+	__u32 pad;
 };
 
 /* struct ckpt_rec_mm.flags */

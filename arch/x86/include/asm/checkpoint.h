@@ -12,7 +12,9 @@
 
 #include <asm/io_bitmap.h>
 #include <asm/pkru.h>
+#include <asm/prctl.h>
 #include <asm/processor.h>
+#include <asm/proto.h>
 #include <asm/shstk.h>
 #include <asm/tsc.h>
 
@@ -35,6 +37,8 @@ static inline void ckpt_arch_reset_task(void)
 	flush_thread();
 	write_pkru(0);
 	SET_TSC_CTL(PR_TSC_ENABLE);
+	if (test_thread_flag(TIF_NOCPUID))
+		do_arch_prctl_common(ARCH_SET_CPUID, 1);
 	clear_thread_flag(TIF_ADDR32);
 }
 
