@@ -4,11 +4,14 @@
  * subsystems may ask for.
  */
 #include <linux/bsearch.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
@@ -176,6 +179,7 @@ struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, fmode_t mode, int image_fd, int log_f
 	ckpt_log_init(&ctx->log);
 	ckpt_objhash_init(&ctx->objhash);
 	get_fs_root(current->fs, &ctx->root);
+	ctx->cred = get_current_cred();
 	ctx->pid_ns = get_pid_ns(task_active_pid_ns(current));
 
 	err = ckpt_ctx_get_files(ctx, image_fd, mode, log_fd);
@@ -210,6 +214,7 @@ void ckpt_ctx_free(struct ckpt_ctx *ctx)
 	if (ctx->log_file)
 		fput(ctx->log_file);
 	put_pid_ns(ctx->pid_ns);
+	put_cred(ctx->cred);
 	path_put(&ctx->root);
 	ckpt_log_destroy(&ctx->log);
 	kvfree(ctx);
@@ -312,6 +317,21 @@ u64 ckpt_now_ns(struct ckpt_ctx *ctx)
 const struct path *ckpt_root(struct ckpt_ctx *ctx)
 {
 	return &ctx->root;
+}
+
+/**
+ * ckpt_caller_capable() - Had the caller a capability in its user namespace?
+ * @ctx: the context
+ * @cap: CAP_*
+ *
+ * For parts that are restored after the credentials of their task, and grant
+ * what the caller of restart(2) is entitled to.
+ *
+ * Return: whether it had.
+ */
+bool ckpt_caller_capable(struct ckpt_ctx *ctx, int cap)
+{
+	return !security_capable(ctx->cred, ctx->cred->user_ns, cap, CAP_OPT_NOAUDIT);
 }
 
 /**

@@ -93,6 +93,7 @@ struct ckpt_stats {
  * @externals: declared external objects
  * @nr_externals: number of @externals
  * @root: root directory of the caller; paths in the image start there
+ * @cred: credentials of the caller
  * @pid_ns: pid namespace of the caller; pids in the image are numbers of it
  * @now_ns: CLOCK_MONOTONIC at the freeze, or at the release of the tree
  * @obj: the object being collected, written or restored
@@ -121,6 +122,7 @@ struct ckpt_ctx {
 	struct ckpt_external *externals;
 	u32 nr_externals;
 	struct path root;
+	const struct cred *cred;
 	struct pid_namespace *pid_ns;
 	u64 now_ns;
 	struct ckpt_obj *obj;

@@ -262,6 +262,9 @@ __printf(3, 4) int ckpt_file_refuse(struct ckpt_ctx *ctx, struct file *file,
 /* Where the restarter's paths start: root of the caller. Borrowed. */
 const struct path *ckpt_root(struct ckpt_ctx *ctx);
 
+/* Had the caller @cap in its user namespace? Asks for what credentials restored since hide. */
+bool ckpt_caller_capable(struct ckpt_ctx *ctx, int cap);
+
 /* "pid 123 (name)" of the task whose state is being collected, saved or restored */
 const char *ckpt_whom(struct ckpt_ctx *ctx);
 

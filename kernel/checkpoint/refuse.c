@@ -15,19 +15,7 @@
 
 static bool has_seccomp(struct task_struct *task)
 {
-#ifdef CONFIG_SECCOMP
-	if (task->seccomp.mode == current->seccomp.mode) {
-#ifdef CONFIG_SECCOMP_FILTER
-		/* The restarted task inherits the restarter's filters. */
-		return task->seccomp.filter != current->seccomp.filter;
-#else
-		return false;
-#endif
-	}
-	return task->seccomp.mode != SECCOMP_MODE_DISABLED;
-#else
-	return false;
-#endif
+	return !IS_ENABLED(CONFIG_SECCOMP_FILTER) && seccomp_mode(&task->seccomp);
 }
 
 static bool has_user_dispatch(struct task_struct *task)
@@ -89,7 +77,7 @@ static const struct {
 	const char *what;
 	bool (*test)(struct task_struct *task);
 } unsupported[] = {
-	{ "seccomp mode or filters that differ from the caller's", has_seccomp },
+	{ "seccomp on a kernel without seccomp filters", has_seccomp },
 	{ "syscall user dispatch", has_user_dispatch },
 	{ "active user probe", has_uprobe },
 	{ "NUMA memory policy", has_mempolicy },

@@ -110,6 +110,7 @@ enum {
 	CKPT_REC_PAGES_END	= 118,
 	CKPT_REC_SIGHAND	= 119,
 	CKPT_REC_LOCK		= 120,
+	CKPT_REC_SECCOMP_FILTER	= 130,
 	CKPT_REC_OBJ_MAX,
 
 	/* per-task state, in restore order */
@@ -136,6 +137,7 @@ enum {
 	CKPT_REC_TASK_TIMER	= 220,
 	CKPT_REC_TASK_ITIMERS	= 221,	/* after the last timer that it numbers */
 	CKPT_REC_TASK_TRAPS	= 222,
+	CKPT_REC_TASK_SECCOMP	= 223,	/* after no_new_privs */
 	CKPT_REC_TASK_MAX,
 };
 
@@ -146,6 +148,7 @@ enum {
 enum {
 	CKPT_OBJ_PIPE		= 10,
 	CKPT_OBJ_SHMEM		= 30,
+	CKPT_OBJ_SECCOMP_FILTER	= 40,
 	CKPT_OBJ_FILE		= 100,
 	CKPT_OBJ_MM		= 200,
 	CKPT_OBJ_SIGHAND	= 300,
@@ -847,6 +850,41 @@ struct ckpt_rec_task_regs {
 struct ckpt_rec_task_traps {
 	__u32 flags;
 	__u32 pad;
+};
+
+#define CKPT_SECCOMPF_LOG	(1 << 0)	/* SECCOMP_FILTER_FLAG_LOG */
+#define CKPT_SECCOMPF_ALL	((1 << 1) - 1)
+
+#define CKPT_SECCOMP_MAX_INSNS	4096
+
+/**
+ * struct ckpt_rec_seccomp_filter - CKPT_REC_SECCOMP_FILTER: a filter; the
+ *	instructions of its program follow, 8 bytes each as seccomp(2) takes them
+ * @prev_objref: the filter that it was installed upon, 0 for those that the
+ *	restarter has
+ * @flags: CKPT_SECCOMPF_*
+ * @nr_insns: number of instructions, 1 to CKPT_SECCOMP_MAX_INSNS
+ * @pad: 0
+ */
+struct ckpt_rec_seccomp_filter {
+	__u32 prev_objref;
+	__u32 flags;
+	__u32 nr_insns;
+	__u32 pad;
+};
+
+#define CKPT_SECCOMP_STRICT	1
+#define CKPT_SECCOMP_FILTER	2
+
+/**
+ * struct ckpt_rec_task_seccomp - CKPT_REC_TASK_SECCOMP, if the thread is
+ *	confined by more than what the checkpointer is
+ * @mode: CKPT_SECCOMP_*
+ * @filter_objref: CKPT_SECCOMP_FILTER: the last that was installed; else 0
+ */
+struct ckpt_rec_task_seccomp {
+	__u32 mode;
+	__u32 filter_objref;
 };
 
 /* struct ckpt_rec_mm.flags */
