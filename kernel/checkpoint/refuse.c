@@ -18,11 +18,6 @@ static bool has_seccomp(struct task_struct *task)
 	return !IS_ENABLED(CONFIG_SECCOMP_FILTER) && seccomp_mode(&task->seccomp);
 }
 
-static bool has_user_dispatch(struct task_struct *task)
-{
-	return test_task_syscall_work(task, SYSCALL_USER_DISPATCH);
-}
-
 static bool has_uprobe(struct task_struct *task)
 {
 #ifdef CONFIG_UPROBES
@@ -78,7 +73,6 @@ static const struct {
 	bool (*test)(struct task_struct *task);
 } unsupported[] = {
 	{ "seccomp on a kernel without seccomp filters", has_seccomp },
-	{ "syscall user dispatch", has_user_dispatch },
 	{ "active user probe", has_uprobe },
 	{ "NUMA memory policy", has_mempolicy },
 	{ "speculation control by prctl", has_speculation_control },

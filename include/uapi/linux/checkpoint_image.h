@@ -138,6 +138,7 @@ enum {
 	CKPT_REC_TASK_ITIMERS	= 221,	/* after the last timer that it numbers */
 	CKPT_REC_TASK_TRAPS	= 222,
 	CKPT_REC_TASK_SECCOMP	= 223,	/* after no_new_privs */
+	CKPT_REC_TASK_DISPATCH	= 224,
 	CKPT_REC_TASK_MAX,
 };
 
@@ -885,6 +886,19 @@ struct ckpt_rec_seccomp_filter {
 struct ckpt_rec_task_seccomp {
 	__u32 mode;
 	__u32 filter_objref;
+};
+
+/**
+ * struct ckpt_rec_task_dispatch - CKPT_REC_TASK_DISPATCH, if the thread has
+ *	PR_SET_SYSCALL_USER_DISPATCH
+ * @offset: start of the code whose system calls are not dispatched
+ * @len: its bytes
+ * @selector: address of the byte that turns dispatch on and off, or 0
+ */
+struct ckpt_rec_task_dispatch {
+	__u64 offset;
+	__u64 len;
+	__u64 selector;
 };
 
 /* struct ckpt_rec_mm.flags */

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/prctl.h>
+#include <ucontext.h>
 #include <x86intrin.h>
 
 #include "ckpt_test.h"
@@ -63,6 +64,67 @@ SURVIVE(cpuid_trap)
 
 	subject_ready();
 	CHECK_EQ(syscall(SYS_arch_prctl, ARCH_GET_CPUID, 0), !can);
+}
+
+static char selector;
+static volatile int dispatched;
+
+/* Emulates getppid(), which is not made; all others are let through meanwhile. */
+static void on_dispatch(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	dispatched = info->si_syscall;
+	uc->uc_mcontext.gregs[REG_RAX] = 4711;
+}
+
+static void dispatch_on(char *sel)
+{
+	struct sigaction sa = { .sa_sigaction = on_dispatch, .sa_flags = SA_SIGINFO };
+
+	CHECK(!sigaction(SIGSYS, &sa, NULL));
+	CHECK(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, sel));
+}
+
+static void expect_dispatch(void)
+{
+	long ret;
+
+	dispatched = -1;
+	selector = SYSCALL_DISPATCH_FILTER_BLOCK;
+	ret = syscall(__NR_getppid);
+	CHECK_EQ(dispatched, __NR_getppid);
+	CHECK_EQ(ret, 4711);
+	CHECK(syscall(__NR_getppid) != 4711);
+}
+
+static void *undispatched(void *arg)
+{
+	int *go = arg;
+
+	while (!__atomic_load_n(go, __ATOMIC_SEQ_CST))
+		sched_yield();
+	selector = SYSCALL_DISPATCH_FILTER_BLOCK;
+	CHECK(syscall(__NR_getppid) != 4711);
+	selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	return NULL;
+}
+
+SURVIVE(syscall_user_dispatch)
+{
+	pthread_t thread;
+	int go = 0;
+
+	CHECK(!pthread_create(&thread, NULL, undispatched, &go));
+	selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+	dispatch_on(&selector);
+	expect_dispatch();
+	subject_ready();
+	expect_dispatch();
+	CHECK(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0));
+	__atomic_store_n(&go, 1, __ATOMIC_SEQ_CST);
+	CHECK(!pthread_join(thread, NULL));
 }
 
 TEST_HARNESS_MAIN
