@@ -40,6 +40,22 @@ static const struct ckpt_task_ops comm_ops = {
 	.restore = comm_restore,
 };
 
+/* As in prctl(2). */
+#define PR_IO_FLUSHER	(PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE)
+
+static u32 misc_flags(const struct task_struct *task)
+{
+	u32 flags = 0;
+
+	if (task->flags & PF_MCE_PROCESS)
+		flags |= CKPT_MISCF_MCE_PROCESS;
+	if (task->flags & PF_MCE_EARLY)
+		flags |= CKPT_MISCF_MCE_EARLY;
+	if ((task->flags & PR_IO_FLUSHER) == PR_IO_FLUSHER)
+		flags |= CKPT_MISCF_IO_FLUSHER;
+	return flags;
+}
+
 static int misc_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_misc rec = {
@@ -49,8 +65,7 @@ static int misc_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		.pdeath_signal = task->pdeath_signal,
 		.oom_score_adj = task->signal->oom_score_adj,
 		.oom_score_adj_min = task->signal->oom_score_adj_min,
-		.flags = (task->flags & PF_MCE_PROCESS ? CKPT_MISCF_MCE_PROCESS : 0) |
-			 (task->flags & PF_MCE_EARLY ? CKPT_MISCF_MCE_EARLY : 0),
+		.flags = misc_flags(task),
 	};
 
 	task_lock(task);
@@ -96,6 +111,21 @@ static int oom_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_misc *re
 	return 0;
 }
 
+static int flags_restore(struct ckpt_ctx *ctx, u32 flags)
+{
+	if (flags & CKPT_MISCF_IO_FLUSHER && !capable(CAP_SYS_RESOURCE))
+		return ckpt_err(ctx, -EPERM, "%s: PR_SET_IO_FLUSHER needs CAP_SYS_RESOURCE",
+				ckpt_whom(ctx));
+	current->flags &= ~(PF_MCE_PROCESS | PF_MCE_EARLY | PR_IO_FLUSHER);
+	if (flags & CKPT_MISCF_MCE_PROCESS)
+		current->flags |= PF_MCE_PROCESS;
+	if (flags & CKPT_MISCF_MCE_EARLY)
+		current->flags |= PF_MCE_EARLY;
+	if (flags & CKPT_MISCF_IO_FLUSHER)
+		current->flags |= PR_IO_FLUSHER;
+	return 0;
+}
+
 static void pdeath_restore(void *data)
 {
 	current->pdeath_signal = *(u32 *)data;
@@ -109,8 +139,7 @@ static int misc_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (err)
 		return err;
-	if (rec.pdeath_signal > _NSIG ||
-	    rec.flags & ~(CKPT_MISCF_MCE_PROCESS | CKPT_MISCF_MCE_EARLY))
+	if (rec.pdeath_signal > _NSIG || rec.flags & ~CKPT_MISCF_ALL)
 		return ckpt_err(ctx, -EINVAL, "%s: bad settings", ckpt_whom(ctx));
 
 	err = oom_restore(ctx, &rec);
@@ -122,11 +151,9 @@ static int misc_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	current->timer_slack_ns = rec.timer_slack_ns;
 	current->default_timer_slack_ns = rec.default_timer_slack_ns;
 	current->personality = rec.personality;
-	current->flags &= ~(PF_MCE_PROCESS | PF_MCE_EARLY);
-	if (rec.flags & CKPT_MISCF_MCE_PROCESS)
-		current->flags |= PF_MCE_PROCESS;
-	if (rec.flags & CKPT_MISCF_MCE_EARLY)
-		current->flags |= PF_MCE_EARLY;
+	err = flags_restore(ctx, rec.flags);
+	if (err)
+		return err;
 
 	/* Signals are for a complete tree, and commit_creds() forgets it. */
 	return ckpt_task_defer(ctx, pdeath_restore, &rec.pdeath_signal,

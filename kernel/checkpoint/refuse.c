@@ -37,18 +37,6 @@ static bool has_mempolicy(struct task_struct *task)
 #endif
 }
 
-static bool has_speculation_control(struct task_struct *task)
-{
-	return task_spec_ssb_disable(task) || task_spec_ssb_noexec(task) ||
-	       task_spec_ssb_force_disable(task) || task_spec_ib_disable(task) ||
-	       task_spec_ib_force_disable(task);
-}
-
-static bool has_io_flusher(struct task_struct *task)
-{
-	return task->flags & (PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE);
-}
-
 static bool has_shared_io_context(struct task_struct *task)
 {
 	bool shared;
@@ -75,8 +63,6 @@ static const struct {
 	{ "seccomp on a kernel without seccomp filters", has_seccomp },
 	{ "active user probe", has_uprobe },
 	{ "NUMA memory policy", has_mempolicy },
-	{ "speculation control by prctl", has_speculation_control },
-	{ "PR_SET_IO_FLUSHER", has_io_flusher },
 	{ "I/O context shared by CLONE_IO", has_shared_io_context },
 	{ "io_uring", has_io_uring },
 	{ "System V semaphore undo list", sem_undo_pending },

@@ -139,6 +139,7 @@ enum {
 	CKPT_REC_TASK_TRAPS	= 222,
 	CKPT_REC_TASK_SECCOMP	= 223,	/* after no_new_privs */
 	CKPT_REC_TASK_DISPATCH	= 224,
+	CKPT_REC_TASK_SPECULATION = 225,
 	CKPT_REC_TASK_MAX,
 };
 
@@ -373,6 +374,8 @@ struct ckpt_rec_task_comm {
 
 #define CKPT_MISCF_MCE_PROCESS	(1 << 0)	/* PR_MCE_KILL_SET */
 #define CKPT_MISCF_MCE_EARLY	(1 << 1)	/* PR_MCE_KILL_EARLY */
+#define CKPT_MISCF_IO_FLUSHER	(1 << 2)	/* PR_SET_IO_FLUSHER */
+#define CKPT_MISCF_ALL		((1 << 3) - 1)
 
 /**
  * struct ckpt_rec_task_misc - CKPT_REC_TASK_MISC
@@ -899,6 +902,17 @@ struct ckpt_rec_task_dispatch {
 	__u64 offset;
 	__u64 len;
 	__u64 selector;
+};
+
+/**
+ * struct ckpt_rec_task_speculation - CKPT_REC_TASK_SPECULATION, for each
+ *	misfeature that the thread has restricted
+ * @which: PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH or PR_SPEC_L1D_FLUSH
+ * @control: as given to PR_SET_SPECULATION_CONTROL
+ */
+struct ckpt_rec_task_speculation {
+	__u32 which;
+	__u32 control;
 };
 
 /* struct ckpt_rec_mm.flags */

@@ -10,6 +10,11 @@
 
 #include "ckpt_test.h"
 
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER	57
+#define PR_GET_IO_FLUSHER	58
+#endif
+
 static sigjmp_buf trapped;
 
 static void on_trap(int sig)
@@ -64,6 +69,33 @@ SURVIVE(cpuid_trap)
 
 	subject_ready();
 	CHECK_EQ(syscall(SYS_arch_prctl, ARCH_GET_CPUID, 0), !can);
+}
+
+/* As above, for what the CPU lets be controlled. */
+SURVIVE(speculation)
+{
+	const unsigned long controls[][2] = {
+		{ PR_SPEC_STORE_BYPASS, PR_SPEC_DISABLE },
+		{ PR_SPEC_INDIRECT_BRANCH, PR_SPEC_FORCE_DISABLE },
+		{ PR_SPEC_L1D_FLUSH, PR_SPEC_ENABLE },
+	};
+	int before[3], i;
+
+	for (i = 0; i < 3; i++) {
+		prctl(PR_SET_SPECULATION_CTRL, controls[i][0], controls[i][1], 0, 0);
+		before[i] = prctl(PR_GET_SPECULATION_CTRL, controls[i][0], 0, 0, 0);
+	}
+	subject_ready();
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(prctl(PR_GET_SPECULATION_CTRL, controls[i][0], 0, 0, 0), before[i]);
+}
+
+SURVIVE(io_flusher)
+{
+	CHECK(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_IO_FLUSHER, 0, 0, 0, 0), 1);
+	CHECK(!prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0));
 }
 
 static char selector;
