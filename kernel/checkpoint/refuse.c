@@ -3,7 +3,6 @@
  * State of a task that cannot be represented: each kind is refused by name.
  */
 #include <linux/init.h>
-#include <linux/iocontext.h>
 #include <linux/io_uring_types.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -37,16 +36,6 @@ static bool has_mempolicy(struct task_struct *task)
 #endif
 }
 
-static bool has_shared_io_context(struct task_struct *task)
-{
-	bool shared;
-
-	task_lock(task);
-	shared = task->io_context && atomic_read(&task->io_context->active_ref) > 1;
-	task_unlock(task);
-	return shared;
-}
-
 static bool has_io_uring(struct task_struct *task)
 {
 #ifdef CONFIG_IO_URING
@@ -63,7 +52,6 @@ static const struct {
 	{ "seccomp on a kernel without seccomp filters", has_seccomp },
 	{ "active user probe", has_uprobe },
 	{ "NUMA memory policy", has_mempolicy },
-	{ "I/O context shared by CLONE_IO", has_shared_io_context },
 	{ "io_uring", has_io_uring },
 	{ "System V semaphore undo list", sem_undo_pending },
 };

@@ -140,6 +140,7 @@ enum {
 	CKPT_REC_TASK_SECCOMP	= 223,	/* after no_new_privs */
 	CKPT_REC_TASK_DISPATCH	= 224,
 	CKPT_REC_TASK_SPECULATION = 225,
+	CKPT_REC_TASK_IO_CONTEXT = 226,	/* after the I/O priority */
 	CKPT_REC_TASK_MAX,
 };
 
@@ -156,6 +157,7 @@ enum {
 	CKPT_OBJ_SIGHAND	= 300,
 	CKPT_OBJ_FS		= 310,
 	CKPT_OBJ_FILES		= 320,
+	CKPT_OBJ_IO_CONTEXT	= 330,
 	CKPT_OBJ_MAX		= 400,
 };
 
@@ -1270,9 +1272,9 @@ struct ckpt_rec_fs {
 };
 
 /**
- * struct ckpt_rec_task_objref - CKPT_REC_TASK_FILES, CKPT_REC_TASK_FS: the
- *	object that the task uses
- * @objref: CKPT_OBJ_FILES or CKPT_OBJ_FS
+ * struct ckpt_rec_task_objref - CKPT_REC_TASK_FILES, CKPT_REC_TASK_FS,
+ *	CKPT_REC_TASK_IO_CONTEXT: the object that the task uses
+ * @objref: CKPT_OBJ_FILES, CKPT_OBJ_FS or CKPT_OBJ_IO_CONTEXT
  * @pad: 0
  */
 struct ckpt_rec_task_objref {
