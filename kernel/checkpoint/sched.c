@@ -22,6 +22,7 @@ static bool policy_known(u32 policy)
 	case SCHED_IDLE:
 	case SCHED_FIFO:
 	case SCHED_RR:
+	case SCHED_DEADLINE:
 		return true;
 	}
 	return false;
@@ -33,7 +34,6 @@ static int sched_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 
 	if (!policy_known(task->policy))
 		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: scheduling policy %s", ckpt_whom(ctx),
-				  task->policy == SCHED_DEADLINE ? "SCHED_DEADLINE" :
 				  task->policy == SCHED_EXT ? "SCHED_EXT" : "unknown");
 #ifdef CONFIG_UCLAMP_TASK
 	if (!err && (task->uclamp_req[UCLAMP_MIN].user_defined ||
@@ -65,6 +65,22 @@ static unsigned int affinity_get(struct task_struct *task, u64 *words)
 	return nr;
 }
 
+/* What was asked for; how much of the current period is left is not kept. */
+static void deadline_get(struct task_struct *task, struct ckpt_sched_deadline *dl)
+{
+	dl->runtime = task->dl.dl_runtime;
+	dl->deadline = task->dl.dl_deadline;
+	dl->period = task->dl.dl_period;
+	dl->flags = (task->dl.flags & SCHED_FLAG_RECLAIM ? CKPT_DEADLINEF_RECLAIM : 0) |
+		    (task->dl.flags & SCHED_FLAG_DL_OVERRUN ? CKPT_DEADLINEF_OVERRUN : 0);
+	dl->pad = 0;
+}
+
+static size_t deadline_size(u32 policy)
+{
+	return policy == SCHED_DEADLINE ? sizeof(struct ckpt_sched_deadline) : 0;
+}
+
 static int sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_sched rec = {
@@ -73,6 +89,7 @@ static int sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		.rt_priority = task->rt_priority,
 		.flags = task->sched_reset_on_fork ? CKPT_SCHEDF_RESET_ON_FORK : 0,
 	};
+	size_t len;
 	u64 *words;
 	int err;
 
@@ -80,12 +97,15 @@ static int sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		rec.flags |= CKPT_SCHEDF_SLICE;
 		rec.slice_ns = task->se.slice;
 	}
-	words = kcalloc(DIV_ROUND_UP(nr_cpu_ids, 64), sizeof(*words), GFP_KERNEL);
+	len = DIV_ROUND_UP(nr_cpu_ids, 64) * sizeof(*words) + deadline_size(rec.policy);
+	words = kzalloc(len, GFP_KERNEL);
 	if (!words)
 		return -ENOMEM;
 	rec.nr_cpu_words = affinity_get(task, words);
+	if (rec.policy == SCHED_DEADLINE)
+		deadline_get(task, (void *)(words + rec.nr_cpu_words));
 	err = ckpt_write2(ctx, CKPT_REC_TASK_SCHED, &rec, sizeof(rec), words,
-			  rec.nr_cpu_words * sizeof(*words));
+			  rec.nr_cpu_words * sizeof(*words) + deadline_size(rec.policy));
 	kfree(words);
 	return err;
 }
@@ -120,7 +140,26 @@ static int affinity_restore(struct ckpt_ctx *ctx, const u64 *words, unsigned int
 #endif
 }
 
-static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched *rec)
+static void deadline_set(struct sched_attr *attr, const struct ckpt_sched_deadline *dl)
+{
+	attr->sched_runtime = dl->runtime;
+	attr->sched_deadline = dl->deadline;
+	attr->sched_period = dl->period;
+	if (dl->flags & CKPT_DEADLINEF_RECLAIM)
+		attr->sched_flags |= SCHED_FLAG_RECLAIM;
+}
+
+/* The program gets no SIGXCPU for the time that its restart takes. */
+static void overrun_restore_late(void *data)
+{
+	struct sched_attr *attr = data;
+
+	attr->sched_flags |= SCHED_FLAG_DL_OVERRUN;
+	sched_setattr_nocheck(current, attr);
+}
+
+static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched *rec,
+			  const struct ckpt_sched_deadline *dl)
 {
 	struct sched_attr attr = {
 		.size = sizeof(attr),
@@ -133,11 +172,18 @@ static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched
 	};
 	int err;
 
+	if (dl)
+		deadline_set(&attr, dl);
 	/* Checks what sched_setattr(2) checks, with the restarter's rights. */
 	err = sched_setattr(current, &attr);
 	if (err)
 		return ckpt_err(ctx, err, "%s: cannot set scheduling policy %u, nice %d",
 				ckpt_whom(ctx), rec->policy, rec->nice);
+	if (dl && dl->flags & CKPT_DEADLINEF_OVERRUN) {
+		err = ckpt_task_defer(ctx, overrun_restore_late, &attr, sizeof(attr));
+		if (err)
+			return err;
+	}
 	if (task_nice(current) == rec->nice)
 		return 0;
 
@@ -151,19 +197,28 @@ static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched
 
 static int sched_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
+	const struct ckpt_sched_deadline *dl = NULL;
 	struct ckpt_rec_task_sched rec;
 	const void *tail;
 	int len, err;
 
 	len = ckpt_rec_head(in, &rec, sizeof(rec), &tail);
 	if (len < 0 || rec.pad || rec.nr_cpu_words > CKPT_MAX_CPU_WORDS ||
-	    len != rec.nr_cpu_words * sizeof(u64) || !policy_known(rec.policy) ||
+	    len != rec.nr_cpu_words * sizeof(u64) + deadline_size(rec.policy) ||
+	    !policy_known(rec.policy) ||
 	    rec.nice < MIN_NICE || rec.nice > MAX_NICE ||
 	    rec.flags & ~(CKPT_SCHEDF_RESET_ON_FORK | CKPT_SCHEDF_SLICE))
 		return ckpt_err(ctx, -EINVAL, "%s: bad scheduling record", ckpt_whom(ctx));
 
+	if (rec.policy == SCHED_DEADLINE) {
+		dl = tail + rec.nr_cpu_words * sizeof(u64);
+		if (dl->pad || dl->flags & ~CKPT_DEADLINEF_ALL)
+			return ckpt_err(ctx, -EINVAL, "%s: bad scheduling record",
+					ckpt_whom(ctx));
+	}
+
 	err = affinity_restore(ctx, tail, rec.nr_cpu_words);
-	return err ?: policy_restore(ctx, &rec);
+	return err ?: policy_restore(ctx, &rec, dl);
 }
 
 static const struct ckpt_task_ops sched_ops = {

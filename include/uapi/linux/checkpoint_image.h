@@ -407,7 +407,8 @@ struct ckpt_rec_task_misc {
 #define CKPT_MAX_CPU_WORDS	128
 
 /**
- * struct ckpt_rec_task_sched - CKPT_REC_TASK_SCHED
+ * struct ckpt_rec_task_sched - CKPT_REC_TASK_SCHED; the words of the CPU mask
+ *	follow, then a struct ckpt_sched_deadline if @policy is SCHED_DEADLINE
  * @policy: SCHED_*
  * @nice: nice value
  * @rt_priority: of SCHED_FIFO and SCHED_RR
@@ -424,6 +425,26 @@ struct ckpt_rec_task_sched {
 	__u32 flags;
 	__u64 slice_ns;
 	__u32 nr_cpu_words;
+	__u32 pad;
+};
+
+#define CKPT_DEADLINEF_RECLAIM	(1 << 0)	/* SCHED_FLAG_RECLAIM */
+#define CKPT_DEADLINEF_OVERRUN	(1 << 1)	/* SCHED_FLAG_DL_OVERRUN */
+#define CKPT_DEADLINEF_ALL	((1 << 2) - 1)
+
+/**
+ * struct ckpt_sched_deadline - parameters of SCHED_DEADLINE
+ * @runtime: time on a CPU that it gets in each period [ns]
+ * @deadline: by when it gets that [ns]
+ * @period: [ns]
+ * @flags: CKPT_DEADLINEF_*
+ * @pad: 0
+ */
+struct ckpt_sched_deadline {
+	__u64 runtime;
+	__u64 deadline;
+	__u64 period;
+	__u32 flags;
 	__u32 pad;
 };
 
