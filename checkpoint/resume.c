@@ -62,6 +62,15 @@ static bool ckpt_call_restarts(int nr)
 	return false;
 }
 
+/* Is current to call restart_syscall(2), where filters are? It may be about to. */
+static bool ckpt_will_continue(struct pt_regs *regs)
+{
+	long ret = syscall_get_return_value(current, regs);
+
+	return test_syscall_work(SECCOMP) &&
+	       (ret == -ERESTART_RESTARTBLOCK || ret == __NR_restart_syscall);
+}
+
 /**
  * __ckpt_resume_call() - Hide from current that a freeze interrupted its system call
  *
@@ -77,6 +86,8 @@ void __ckpt_resume_call(void)
 	long error = syscall_get_error(current, regs);
 
 	lockdep_assert_held(&current->sighand->siglock);
+	if (ckpt_will_continue(regs))
+		return;
 	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
 	if (in_compat_syscall() || (error != -EINTR && error != -ERESTARTNOINTR) ||
 	    !ckpt_call_restarts(syscall_get_nr(current, regs)))
@@ -84,6 +95,28 @@ void __ckpt_resume_call(void)
 	syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
 	if (rb->fn == ckpt_deadline_kept)
 		rb->futex.val = CKPT_BEGINS_AGAIN;
+}
+
+/**
+ * __ckpt_continues_call() - Does current continue a call that a freeze interrupted?
+ * @nr: the system call that it makes
+ *
+ * JOBCTL_CKPT_WOKEN has stayed for this. A program that calls it of its own
+ * accord meanwhile gets no more than what was begun before.
+ *
+ * Context: System call entry of current.
+ * Return: whether @nr is restart_syscall(2), set up by the freezer trap.
+ */
+bool __ckpt_continues_call(int nr)
+{
+	if (nr != __NR_restart_syscall || in_compat_syscall())
+		return false;
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	/* Unless it is being woken again. */
+	if (!signal_pending(current))
+		current->jobctl &= ~JOBCTL_CKPT_WOKEN;
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+	return true;
 }
 
 /**

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Checkpoint/restart: what the signal path, and calls with a timeout, call in a
- * task that is being frozen. Nothing to be seen if no checkpoint concerns it.
+ * Checkpoint/restart: what the signal path, seccomp, and calls with a timeout
+ * call in a task that is being frozen. Nothing to be seen if no checkpoint
+ * concerns it.
  */
 #ifndef _LINUX_CHECKPOINT_HOOKS_H
 #define _LINUX_CHECKPOINT_HOOKS_H
@@ -15,6 +16,7 @@
 void __ckpt_park(void);
 void __ckpt_resume_call(void);
 void __ckpt_die(void);
+bool __ckpt_continues_call(int nr);
 void __ckpt_keep_deadline(ktime_t expires);
 ktime_t __ckpt_deadline(ktime_t expires);
 long ckpt_deadline_kept(struct restart_block *rb);
@@ -37,6 +39,12 @@ static inline void ckpt_resume_call(void)
 {
 	if (unlikely(current->jobctl & JOBCTL_CKPT_WOKEN))
 		__ckpt_resume_call();
+}
+
+/* Is @nr the restart_syscall(2) that current makes because it was frozen? */
+static inline bool ckpt_continues_call(int nr)
+{
+	return unlikely(current->jobctl & JOBCTL_CKPT_WOKEN) && __ckpt_continues_call(nr);
 }
 
 /* Current is about to die of a signal; no locks are held. */
@@ -70,6 +78,11 @@ static inline void ckpt_park(void)
 
 static inline void ckpt_resume_call(void)
 {
+}
+
+static inline bool ckpt_continues_call(int nr)
+{
+	return false;
 }
 
 static inline void ckpt_die(void)

@@ -300,6 +300,29 @@ SURVIVE(strict_mode_kills)
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+/* Going on with a sleep is no call of the program's, whatever the filter says. */
+SURVIVE(sleep_without_restart_syscall)
+{
+	struct timespec ts = { .tv_nsec = 700000000 };
+	int status;
+	pid_t kid;
+
+	no_new_privs();
+	kid = fork();
+	CHECK(kid >= 0);
+	if (!kid) {
+		filter(__NR_restart_syscall, SECCOMP_RET_KILL_PROCESS);
+		CHECK(!syscall(__NR_nanosleep, &ts, NULL));
+		CHECK(!syscall(__NR_nanosleep, &ts, NULL));
+		syscall(__NR_restart_syscall);
+		_exit(0);
+	}
+	subject_sleep_ms(200);
+	subject_ready();
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
 REFUSE(listener, EOPNOTSUPP, "seccomp filter with a listener")
 {
 	no_new_privs();
