@@ -10,16 +10,19 @@
  *   CKPT_MUTATE_SECONDS	for all subjects together (60)
  *   CKPT_MUTATE_TRACE	if set, each change is printed before it is tried
  */
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "census.h"
 #include "codec.h"
 
-#define NR_SUBJECTS	5
+#define NR_SUBJECTS	6
 
 static bool trace;
 
@@ -371,6 +374,7 @@ static void subject_of_signals(void)
 	stack_t ss = { .ss_sp = alternate, .ss_size = sizeof(alternate) };
 	union sigval value = { .sival_int = 1234 };
 	sigset_t mask;
+	timer_t timer;
 	pid_t child;
 
 	CHECK(!sigaltstack(&ss, NULL));
@@ -383,11 +387,64 @@ static void subject_of_signals(void)
 	CHECK(!kill(getpid(), SIGUSR1));
 	CHECK(!syscall(SYS_tgkill, getpid(), getpid(), SIGUSR2));
 	CHECK(nice(3) == 3);
+	CHECK(!timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	alarm(1000);
 	child = fork();
 	if (!child)
 		for (;;)
 			pause();
 	kill(child, SIGSTOP);
+	if (!fork())
+		_exit(0);
+	subject_sleep_ms(20);
+	subject_ready();
+}
+
+static void *confined(void *arg)
+{
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = 4, .filter = insns };
+
+	if (arg)
+		CHECK(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV));
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void subject_of_controls(void)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = { 48, 6, .runtime = 2000000, .deadline = 100000000, .period = 100000000 };
+	static char selector, byte;
+	pthread_t thread;
+	int idle[2];
+
+	CHECK(!pipe(idle));
+	CHECK(!syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 4));
+	if (!syscall(SYS_clone, CLONE_IO | SIGCHLD, NULL, NULL, NULL, NULL)) {
+		CHECK(!syscall(SYS_sched_setattr, 0, &attr, 0));
+		for (;;)
+			pause();
+	}
+	if (!fork()) {
+		CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT));
+		syscall(__NR_read, idle[0], &byte, 1);
+	}
+	CHECK(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector));
+	CHECK(!pthread_create(&thread, NULL, confined, NULL));
+	CHECK(!pthread_create(&thread, NULL, confined, idle));
 	subject_sleep_ms(20);
 	subject_ready();
 }
@@ -412,6 +469,7 @@ static const struct {
 	{ "tasks", subject_of_tasks },
 	{ "memory", subject_of_memory },
 	{ "signals", subject_of_signals },
+	{ "controls", subject_of_controls },
 };
 
 static struct subject all[NR_SUBJECTS];
