@@ -45,16 +45,18 @@ static const struct {
 	{ CKPT_VMA_ACCOUNT, VM_ACCOUNT },
 	{ CKPT_VMA_NORESERVE, VM_NORESERVE },
 	{ CKPT_VMA_DROPPABLE, VM_DROPPABLE },
+	{ CKPT_VMA_SEALED, VM_SEALED },
 };
 
-/* VM_SHARED follows from VM_MAYSHARE and the mode of the file. */
-#define VM_DERIVED	(VM_SHARED | VM_SOFTDIRTY)
+/* VM_SHARED follows from VM_MAYSHARE and the mode of the file; a key has its own field. */
+#define VM_DERIVED	(VM_SHARED | VM_SOFTDIRTY | ARCH_VM_PKEY_FLAGS)
 
 /*
  * Mappings that were not merged with their neighbour stay apart. No saved
- * mapping has this flag, and mmap_region() does nothing else about it.
+ * mapping has this flag of device memory, and mmap_region() does nothing else
+ * about it.
  */
-#define VM_NOMERGE	VM_SEALED
+#define VM_NOMERGE	VM_ALLOW_ANY_UNCACHED
 
 static u64 flags_to_image(vm_flags_t vm)
 {
@@ -115,12 +117,8 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
 		return "userfaultfd";
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_MIXEDMAP))
 		return "device memory";
-	if (vma->vm_flags & VM_SEALED)
-		return "sealed mapping (mseal)";
 	if (vma->vm_flags & VM_SHADOW_STACK)
 		return "shadow stack";
-	if (vma_pkey(vma))
-		return "protection key";
 	if (vma_policy(vma))
 		return "memory policy";
 	if (vma->vm_ops && vma->vm_ops->name && vma->vm_ops->name(vma))
@@ -172,6 +170,7 @@ static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct
 	image->rec.end = vma->vm_end;
 	image->rec.pgoff = vma->vm_pgoff;
 	image->rec.flags = flags_to_image(vma->vm_flags);
+	image->rec.pkey = vma_pkey(vma);
 	if (vma->vm_file)
 		ret = ckpt_obj_ref(ctx, vma->vm_file, &ckpt_file_obj_ops);
 	if (ret < 0)
@@ -258,6 +257,7 @@ static bool range_valid(const struct ckpt_rec_vma *rec, u64 prev_end)
 
 	return rec->start >= prev_end && rec->start < rec->end && rec->end <= TASK_SIZE &&
 	       PAGE_ALIGNED(rec->start) && PAGE_ALIGNED(rec->end) &&
+	       rec->pkey < arch_max_pkey() && !rec->pad &&
 	       rec->pgoff + (len >> PAGE_SHIFT) >= rec->pgoff;
 }
 
@@ -399,7 +399,7 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 
 static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec)
 {
-	vm_flags_t flags = flags_to_vm(rec->flags);
+	vm_flags_t flags = flags_to_vm(rec->flags) | calc_vm_prot_bits(0, rec->pkey);
 	struct file *file = NULL;
 	int ret;
 

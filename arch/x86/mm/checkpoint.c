@@ -5,6 +5,7 @@
 #include <linux/checkpoint.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
+#include <linux/pkeys.h>
 #include <linux/sched/mm.h>
 #include <asm/mmu.h>
 #include <asm/vdso.h>
@@ -28,6 +29,9 @@ bool ckpt_arch_vma(struct vm_area_struct *vma)
 	text = (unsigned long)vma->vm_mm->context.vdso;
 	if (!image || !text)
 		return false;
+	/* It comes back as exec() maps it. */
+	if (vma->vm_flags & VM_SEALED || vma_pkey(vma))
+		return false;
 	return (vma->vm_start == text && vma->vm_end == text + image->size) ||
 	       (vma->vm_start == text + image->sym_vvar_start && vma->vm_end == text);
 }
@@ -40,10 +44,6 @@ static const char *mm_obstacle(struct mm_struct *mm)
 #endif
 	if (mm_lam_cr3_mask(mm))
 		return "linear address masking";
-#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
-	if (cpu_feature_enabled(X86_FEATURE_OSPKE) && mm->context.pkey_allocation_map != 1)
-		return "protection keys";
-#endif
 	if (mm->context.vdso_image && mm->context.vdso_image != &vdso_image_64)
 		return "32-bit vdso";
 	return NULL;
@@ -80,11 +80,37 @@ int ckpt_arch_mm_collect(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	nr = vdso_mappings(mm);
 	mmap_read_unlock(mm);
 	if (!what && nr != 0 && nr != 2)
-		what = "vdso without its data pages";
+		what = "vdso without its data pages, or changed";
 	if (!what)
 		return 0;
 	return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s: not supported", ckpt_whom(ctx), what);
 }
+
+#ifdef CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS
+static void save_pkeys(struct mm_struct *mm, struct ckpt_rec_mm_arch *rec)
+{
+	if (!arch_pkeys_enabled())
+		return;
+	rec->pkeys = mm_pkey_allocation_map(mm);
+	if (mm->context.execute_only_pkey > 0)
+		rec->execute_pkey = mm->context.execute_only_pkey;
+}
+
+static void set_pkeys(struct mm_struct *mm, const struct ckpt_rec_mm_arch *rec)
+{
+	mm_pkey_allocation_map(mm) = rec->pkeys;
+	if (rec->execute_pkey)
+		mm->context.execute_only_pkey = rec->execute_pkey;
+}
+#else
+static void save_pkeys(struct mm_struct *mm, struct ckpt_rec_mm_arch *rec)
+{
+}
+
+static void set_pkeys(struct mm_struct *mm, const struct ckpt_rec_mm_arch *rec)
+{
+}
+#endif
 
 /**
  * ckpt_arch_mm_write() - write CKPT_REC_MM_ARCH
@@ -110,6 +136,7 @@ int ckpt_arch_mm_write(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	}
 	if (test_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags))
 		rec.flags |= CKPT_MM_ARCH_VSYSCALL;
+	save_pkeys(mm, &rec);
 	return ckpt_write(ctx, CKPT_REC_MM_ARCH, &rec, sizeof(rec));
 }
 
@@ -135,6 +162,24 @@ static int map_vdso_at(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return 0;
 }
 
+/* Key 0 is that of all memory; the image knows of no others if its CPU had none. */
+static int restore_pkeys(struct ckpt_ctx *ctx, struct mm_struct *mm,
+			 const struct ckpt_rec_mm_arch *rec)
+{
+	if (!rec->pkeys && !rec->execute_pkey)
+		return 0;
+	if (!(rec->pkeys & 1) || rec->pkeys >> 16 || rec->execute_pkey >= 16 ||
+	    !(rec->pkeys & BIT(rec->execute_pkey)))
+		return ckpt_err(ctx, -EINVAL, "image: bad protection keys %x, %u", rec->pkeys,
+				rec->execute_pkey);
+	if (arch_pkeys_enabled())
+		set_pkeys(mm, rec);
+	else if (rec->pkeys != 1)
+		return ckpt_err(ctx, -EOPNOTSUPP, "%s: protection keys: this CPU has none",
+				ckpt_whom(ctx));
+	return 0;
+}
+
 /**
  * ckpt_arch_mm_restore() - read CKPT_REC_MM_ARCH
  * @ctx: the restart
@@ -156,5 +201,8 @@ int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm)
 				rec.flags);
 	if (rec.flags & CKPT_MM_ARCH_VSYSCALL)
 		set_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags);
+	ret = restore_pkeys(ctx, mm, &rec);
+	if (ret)
+		return ret;
 	return rec.vdso ? map_vdso_at(ctx, mm, &rec) : 0;
 }

@@ -1019,6 +1019,10 @@ struct ckpt_rec_mm {
  * @vdso_base: lowest address of the data pages in front of it
  * @vdso_end: end of the vdso text
  * @flags: CKPT_MM_ARCH_*
+ * @pkeys: protection keys that are allocated, bit n is key n; 0 if the CPU has
+ *	none
+ * @execute_pkey: the one of them that mappings with PROT_EXEC only have, 0 if
+ *	there is none yet
  * @pad: 0
  */
 struct ckpt_rec_mm_arch {
@@ -1026,6 +1030,8 @@ struct ckpt_rec_mm_arch {
 	__u64 vdso_base;
 	__u64 vdso_end;
 	__u32 flags;
+	__u32 pkeys;
+	__u32 execute_pkey;
 	__u32 pad;
 };
 
@@ -1051,7 +1057,8 @@ struct ckpt_rec_mm_arch {
 #define CKPT_VMA_ACCOUNT	(1ULL << 18)	/* counts as committed memory */
 #define CKPT_VMA_NORESERVE	(1ULL << 19)
 #define CKPT_VMA_DROPPABLE	(1ULL << 20)
-#define CKPT_VMA_FLAGS_ALL	((1ULL << 21) - 1)
+#define CKPT_VMA_SEALED		(1ULL << 21)	/* mseal() */
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 22) - 1)
 
 #define CKPT_VMA_NAME_LEN	80	/* with the NUL that is not in the record */
 
@@ -1067,6 +1074,8 @@ struct ckpt_rec_mm_arch {
  * @cow_objref: mm that stands before this one and shares pages with this
  *	mapping, 0 if none
  * @file_objref: the mapped file, 0 if anonymous
+ * @pkey: protection key
+ * @pad: 0
  */
 struct ckpt_rec_vma {
 	__u64 start;
@@ -1076,6 +1085,8 @@ struct ckpt_rec_vma {
 	__u64 cow_index;
 	__u32 cow_objref;
 	__u32 file_objref;
+	__u32 pkey;
+	__u32 pad;
 };
 
 #define CKPT_SHMEM_MEMFD	(1 << 0)	/* made by memfd_create() */

@@ -362,6 +362,17 @@ static inline void survive_run(struct __test_metadata *_metadata, struct subject
 	}								\
 	static void subject_##name(void)
 
+/* The same for what not every machine has: skipped with @why unless @cond. */
+#define SURVIVE_IF(name, cond, why)					\
+	static void subject_##name(void);				\
+	TEST_F(survive, name)						\
+	{								\
+		if (!(cond))						\
+			SKIP(return, why);				\
+		survive_run(_metadata, &self->s, variant, subject_##name); \
+	}								\
+	static void subject_##name(void)
+
 /*
  * Asserts that a checkpoint of @fn is refused with @err, that the log says
  * @text, that nothing was written, and that the subject goes on unharmed.

@@ -4,6 +4,7 @@
 #include <linux/memfd.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
+#include <setjmp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,6 +20,9 @@
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
+#endif
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE	0x08
 #endif
 #ifndef __NR_mseal
 #define __NR_mseal	462
@@ -371,6 +375,195 @@ SURVIVE(code_with_a_changed_page)
 	CHECK(smaps_kb((void *)page, "Private_Dirty") >= 4);
 }
 
+static bool have_pkeys(void)
+{
+	int key = pkey_alloc(0, 0);
+
+	return key >= 0 && !pkey_free(key);
+}
+
+/* What the CPU says when memory is touched that the key of this thread forbids. */
+static sigjmp_buf forbidden;
+
+static void caught(int sig, siginfo_t *info, void *ctx)
+{
+	if (info->si_code == SEGV_PKUERR)
+		siglongjmp(forbidden, 1);
+	_exit(3);
+}
+
+static unsigned int read_pkru(void)
+{
+	unsigned int pkru, edx;
+
+	asm volatile("rdpkru" : "=a" (pkru), "=d" (edx) : "c" (0));
+	return pkru;
+}
+
+static bool allowed(volatile unsigned char *p, bool write)
+{
+	struct sigaction sa = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO };
+	unsigned int pkru = read_pkru();
+	bool ok = false;
+
+	CHECK(!sigaction(SIGSEGV, &sa, NULL));
+	if (!sigsetjmp(forbidden, 1)) {
+		if (write)
+			p[0] = p[0];
+		else
+			(void)p[0];
+		ok = true;
+	}
+	/* A handler starts with keys of its own, and this one did not return. */
+	asm volatile("wrpkru" : : "a" (pkru), "c" (0), "d" (0) : "memory");
+	signal(SIGSEGV, SIG_DFL);
+	return ok;
+}
+
+SURVIVE_IF(protection_keys, have_pkeys(), "no protection keys")
+{
+	unsigned char *p = map(4 * PAGE, RW, ANON, -1), *shared, *huge;
+	int key[3], i;
+
+	for (i = 0; i < 3; i++) {
+		key[i] = pkey_alloc(0, 0);
+		CHECK(key[i] > 0);
+	}
+	CHECK(!pkey_free(key[1]));
+	fill(p, 4 * PAGE, 21);
+	CHECK(!pkey_mprotect(p + PAGE, 2 * PAGE, RW, key[0]));
+	shared = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+	CHECK(!pkey_mprotect(shared, PAGE, RW, key[2]));
+	huge = huge_area(HUGE);
+	fill(huge, HUGE, 22);
+	CHECK(!pkey_mprotect(huge, HUGE, RW, key[0]));
+	CHECK(!pkey_set(key[0], PKEY_DISABLE_ACCESS));
+	CHECK(!pkey_set(key[2], PKEY_DISABLE_WRITE));
+	CHECK_EQ(smaps_kb(p + PAGE, "ProtectionKey"), key[0]);
+	subject_ready();
+	CHECK_EQ(pkey_get(key[0]), PKEY_DISABLE_ACCESS);
+	CHECK_EQ(pkey_get(key[2]), PKEY_DISABLE_WRITE);
+	CHECK_EQ(smaps_kb(p, "ProtectionKey"), 0);
+	CHECK_EQ(smaps_kb(p + PAGE, "ProtectionKey"), key[0]);
+	CHECK_EQ(smaps_kb(p + 3 * PAGE, "ProtectionKey"), 0);
+	CHECK_EQ(smaps_kb(shared, "ProtectionKey"), key[2]);
+	CHECK(!allowed(p + PAGE, false) && allowed(p + 3 * PAGE, true));
+	CHECK(!allowed(shared, true) && allowed(shared, false));
+	CHECK(!allowed(huge + 5 * PAGE, false));
+	CHECK(!pkey_set(key[0], 0));
+	verify(p, 4 * PAGE, 21);
+	verify(huge, HUGE, 22);
+	/* key[1] is free, the others are not */
+	CHECK_EQ(pkey_alloc(0, 0), key[1]);
+	CHECK(pkey_alloc(0, 0) > key[2]);
+	CHECK(!pkey_free(key[0]));
+}
+
+SURVIVE_IF(pages_swapped_behind_a_protection_key, have_pkeys(), "no protection keys")
+{
+	unsigned char *p = map(8 * PAGE, RW, ANON, -1);
+	int key = pkey_alloc(0, 0);
+
+	fill(p, 8 * PAGE, 23);
+	CHECK(!mlock(p, 8 * PAGE));
+	CHECK(!pkey_mprotect(p, 8 * PAGE, PROT_READ, key));
+	CHECK(!pkey_set(key, PKEY_DISABLE_ACCESS));
+	subject_ready();
+	CHECK_EQ(smaps_kb(p, "Locked"), 32);
+	CHECK(!allowed(p, false));
+	CHECK(!pkey_set(key, 0));
+	verify(p, 8 * PAGE, 23);
+}
+
+SURVIVE_IF(execute_only_memory, have_pkeys(), "no protection keys")
+{
+	unsigned char *p = map(PAGE, RW, ANON, -1), *q = map(PAGE, RW, ANON, -1);
+	int key;
+
+	p[0] = 0xc3;
+	CHECK(!mprotect(p, PAGE, PROT_EXEC));
+	key = smaps_kb(p, "ProtectionKey");
+	CHECK(key > 0);
+	subject_ready();
+	CHECK_EQ(smaps_kb(p, "ProtectionKey"), key);
+	CHECK(!allowed(p, false));
+	((void (*)(void))p)();
+	/* the same key again, and it is not for sale */
+	CHECK(!mprotect(q, PAGE, PROT_EXEC));
+	CHECK_EQ(smaps_kb(q, "ProtectionKey"), key);
+	CHECK(pkey_mprotect(q, PAGE, RW, key) && errno == EINVAL);
+	CHECK(pkey_free(key) && errno == EINVAL);
+}
+
+SURVIVE(sealed_mappings)
+{
+	unsigned char *p = map(4 * PAGE, RW, ANON, -1);
+	unsigned char *shared = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+
+	fill(p, 4 * PAGE, 24);
+	CHECK(!mprotect(p + PAGE, PAGE, PROT_READ));
+	CHECK(!syscall(__NR_mseal, p + PAGE, PAGE, 0));
+	CHECK(!syscall(__NR_mseal, p + 2 * PAGE, PAGE, 0));
+	CHECK(!syscall(__NR_mseal, shared, PAGE, 0));
+	subject_ready();
+	verify(p, 4 * PAGE, 24);
+	CHECK(munmap(p + PAGE, PAGE) && errno == EPERM);
+	CHECK(mprotect(p + PAGE, PAGE, RW) && errno == EPERM);
+	CHECK(mremap(p + 2 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED && errno == EPERM);
+	CHECK(munmap(shared, PAGE) && errno == EPERM);
+	p[2 * PAGE] = 1;
+	shared[0] = 1;
+	CHECK(!munmap(p, PAGE));
+	CHECK(!mprotect(p + 3 * PAGE, PAGE, PROT_READ));
+}
+
+/* The pages may go at any time: they hold what was written or zeros, never anything else. */
+SURVIVE(droppable_memory)
+{
+	unsigned char *p = map(4 * PAGE, RW, MAP_ANONYMOUS | MAP_DROPPABLE, -1);
+	int status;
+	pid_t kid;
+
+	memset(p, 0x66, 4 * PAGE);
+	subject_ready();
+	CHECK(p[0] == 0x66 || !p[0]);
+	p[0] = 1;
+	kid = fork();
+	if (!kid)
+		_exit(p[0]);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+SURVIVE(future_mappings_are_locked_on_fault)
+{
+	unsigned char *p, vec[2];
+
+	CHECK(!mlockall(MCL_FUTURE | MCL_ONFAULT));
+	subject_ready();
+	p = map(2 * PAGE, RW, ANON, -1);
+	p[0] = 1;
+	CHECK(!mincore(p, 2 * PAGE, vec));
+	CHECK(vec[0] & 1 && !(vec[1] & 1));
+	CHECK_EQ(smaps_kb(p, "Locked"), 4);
+	CHECK(!munlockall());
+}
+
+REFUSE(sealed_vdso, EOPNOTSUPP, "vdso without its data pages, or changed")
+{
+	unsigned long start = 0, end;
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, "[vdso]"))
+			CHECK_EQ(sscanf(line, "%lx-%lx", &start, &end), 2);
+	fclose(f);
+	CHECK(start && !syscall(__NR_mseal, start, end - start, 0));
+	subject_ready();
+}
+
 REFUSE(hugetlb, EOPNOTSUPP, "hugetlb: not supported")
 {
 	/* a mapping is enough, there need not be a huge page */
@@ -405,12 +598,6 @@ REFUSE(aio_ring, EOPNOTSUPP, "AIO ring: not supported")
 	aio_context_t aio = 0;
 
 	CHECK(!syscall(SYS_io_setup, 8, &aio));
-	subject_ready();
-}
-
-REFUSE(sealed_mapping, EOPNOTSUPP, "sealed mapping")
-{
-	CHECK(!syscall(__NR_mseal, map(PAGE, RW, ANON, -1), PAGE, 0));
 	subject_ready();
 }
 
