@@ -64,7 +64,7 @@ int ckpt_record_copy(const struct ckpt_rec *rec, void *buf, size_t len)
 static bool ckpt_run_has_data(const struct ckpt_page_run *run)
 {
 	return run->flags == CKPT_RUN_DATA || run->flags == CKPT_RUN_SHARED ||
-	       run->flags == CKPT_RUN_HUGE;
+	       run->flags == CKPT_RUN_HUGE || run->flags == CKPT_RUN_HUGETLB;
 }
 
 static bool ckpt_run_valid(const struct ckpt_page_run *run)

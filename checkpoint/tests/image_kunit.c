@@ -559,6 +559,7 @@ static void image_page_runs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, check_run(1, 0, 0, COW(.nr = U32_MAX)), 0);
 	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .flags = CKPT_RUN_SHARED)), 0);
 	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .flags = CKPT_RUN_HUGE)), 0);
+	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .flags = CKPT_RUN_HUGETLB)), 0);
 
 	/* too much, too little, or none */
 	KUNIT_EXPECT_EQ(test, check_run(1, 257 * PAGE, 0, RUN(.nr = 257)), -EINVAL);
@@ -584,8 +585,8 @@ static void image_page_runs(struct kunit *test)
 	/* what no writer writes */
 	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 1, RUN(.nr = 1)), -EINVAL);
 	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .pad = 1)), -EINVAL);
-	KUNIT_EXPECT_EQ(test, check_run(1, 0, 0, RUN(.nr = 1, .flags = 4)), -EINVAL);
-	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .flags = 4)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, check_run(1, 0, 0, RUN(.nr = 1, .flags = 5)), -EINVAL);
+	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .flags = 5)), -EINVAL);
 	KUNIT_EXPECT_EQ(test, check_run(1, 0, 0, RUN(.nr = 1, .flags = CKPT_RUN_SHARED)), -EINVAL);
 	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .src_objref = 1)), -EINVAL);
 	KUNIT_EXPECT_EQ(test, check_run(1, PAGE, 0, RUN(.nr = 1, .src_index = 1)), -EINVAL);

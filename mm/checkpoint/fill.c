@@ -215,6 +215,8 @@ static struct page *mm_get_page(struct ckpt_ctx *ctx, void *obj, u64 index, u32 
 	if (index >= TASK_SIZE >> PAGE_SHIFT)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: page %llx is out of range",
 					index));
+	if (flags == CKPT_RUN_HUGETLB)
+		return ckpt_hugetlb_fault(ctx, mf->mm, index << PAGE_SHIFT);
 	if (flags == CKPT_RUN_HUGE)
 		page = ckpt_huge_page(&mf->huge, mf->mm, index << PAGE_SHIFT);
 	if (page)

@@ -7,6 +7,7 @@
 
 #include <linux/bvec.h>
 #include <linux/checkpoint.h>
+#include <linux/err.h>
 #include <linux/mm.h>
 
 /* pages in one DATA block */
@@ -155,5 +156,56 @@ int ckpt_cow_share(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt
 
 /* shmem.c */
 bool ckpt_file_is_shmem(struct file *file);
+
+/* hugetlb.c */
+#ifdef CONFIG_HUGETLBFS
+unsigned int *ckpt_hugetlb_seals(struct inode *inode);
+u32 ckpt_hugetlb_shift(struct inode *inode);
+int ckpt_hugetlb_short(struct ckpt_ctx *ctx, struct inode *inode, u64 len);
+struct file *ckpt_hugetlb_create(struct ckpt_ctx *ctx, const char *name,
+				 const struct ckpt_rec_shmem *rec);
+struct page *ckpt_hugetlb_page(struct inode *inode, pgoff_t index);
+struct page *ckpt_hugetlb_create_page(struct ckpt_ctx *ctx, struct file *file, pgoff_t index);
+struct page *ckpt_hugetlb_fault(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long addr);
+#else
+/* Nothing has such pages, so these are not called but for images that have some. */
+static inline unsigned int *ckpt_hugetlb_seals(struct inode *inode)
+{
+	return NULL;
+}
+
+static inline u32 ckpt_hugetlb_shift(struct inode *inode)
+{
+	return 0;
+}
+
+static inline int ckpt_hugetlb_short(struct ckpt_ctx *ctx, struct inode *inode, u64 len)
+{
+	return -ENOMEM;
+}
+
+static inline struct file *ckpt_hugetlb_create(struct ckpt_ctx *ctx, const char *name,
+					       const struct ckpt_rec_shmem *rec)
+{
+	return ERR_PTR(ckpt_err(ctx, -EOPNOTSUPP, "%s: this kernel has no huge page pool", name));
+}
+
+static inline struct page *ckpt_hugetlb_page(struct inode *inode, pgoff_t index)
+{
+	return NULL;
+}
+
+static inline struct page *ckpt_hugetlb_create_page(struct ckpt_ctx *ctx, struct file *file,
+						    pgoff_t index)
+{
+	return ERR_PTR(-EINVAL);
+}
+
+static inline struct page *ckpt_hugetlb_fault(struct ckpt_ctx *ctx, struct mm_struct *mm,
+					      unsigned long addr)
+{
+	return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: pages of a huge page pool"));
+}
+#endif
 
 #endif /* _MM_CHECKPOINT_MM_H */

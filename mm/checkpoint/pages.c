@@ -2,6 +2,7 @@
 /*
  * Private pages of an address space, on their way into the image.
  */
+#include <linux/hugetlb.h>
 #include <linux/ksm.h>
 #include <linux/pagewalk.h>
 #include <linux/rmap.h>
@@ -214,7 +215,7 @@ static bool page_may_be_shared(struct folio *folio)
 }
 
 static int walk_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned long addr,
-		     struct page *page, bool exclusive, bool huge)
+		     struct page *page, bool exclusive, u32 flags)
 {
 	struct folio *folio = page_folio(page);
 	u64 index = addr >> PAGE_SHIFT;
@@ -228,8 +229,7 @@ static int walk_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned 
 		return 0;
 	if (!exclusive && page_may_be_shared(folio))
 		return walk_cow_page(pw, index, page);
-	return ckpt_batch_page(pw->batch, index, page, huge ? CKPT_RUN_HUGE : CKPT_RUN_DATA) ?
-	       0 : WALK_FULL;
+	return ckpt_batch_page(pw->batch, index, page, flags) ? 0 : WALK_FULL;
 }
 
 static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
@@ -249,7 +249,7 @@ static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
 	exclusive = PageAnonExclusive(page);
 	page += (addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT;
 	for (; addr < end; addr += PAGE_SIZE, page++) {
-		ret = walk_page(pw, vma, addr, page, exclusive, true);
+		ret = walk_page(pw, vma, addr, page, exclusive, CKPT_RUN_HUGE);
 		if (ret)
 			break;
 	}
@@ -282,7 +282,7 @@ static int walk_pte(struct page_walk *pw, struct vm_area_struct *vma, unsigned l
 	page = vm_normal_page(vma, addr, pte);
 	if (!page || !PageAnon(page))
 		return 0;
-	return walk_page(pw, vma, addr, page, PageAnonExclusive(page), false);
+	return walk_page(pw, vma, addr, page, PageAnonExclusive(page), CKPT_RUN_DATA);
 }
 
 static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm_walk *walk)
@@ -316,8 +316,50 @@ static int walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm
 	return ret;
 }
 
+#ifdef CONFIG_HUGETLB_PAGE
+/* Relatives that share such a page get copies: it is taken for an exclusive one. */
+static int walk_hugetlb_pte(struct page_walk *pw, struct vm_area_struct *vma,
+			    unsigned long addr, unsigned long end, pte_t pte)
+{
+	unsigned long nr = (addr & ~huge_page_mask(hstate_vma(vma))) >> PAGE_SHIFT;
+	struct page *page;
+	int ret = 0;
+
+	pw->next = addr;
+	if (huge_pte_none(pte))
+		return 0;
+	if (!pte_present(pte))
+		return walk_swap_pte(pte);
+	page = pte_page(pte);
+	if (!PageAnon(page))
+		return 0;
+	for (; addr < end; addr += PAGE_SIZE, nr++) {
+		ret = walk_page(pw, vma, addr, nth_page(page, nr), true, CKPT_RUN_HUGETLB);
+		if (ret)
+			break;
+	}
+	pw->next = addr;
+	return ret;
+}
+
+static int walk_hugetlb(pte_t *ptep, unsigned long hmask, unsigned long addr,
+			unsigned long end, struct mm_walk *walk)
+{
+	spinlock_t *ptl = huge_pte_lock(hstate_vma(walk->vma), walk->mm, ptep);
+	int ret = walk_hugetlb_pte(walk->private, walk->vma, addr, end,
+				   huge_ptep_get(walk->mm, addr & hmask, ptep));
+
+	spin_unlock(ptl);
+	cond_resched();
+	return ret;
+}
+#else
+#define walk_hugetlb NULL
+#endif
+
 static const struct mm_walk_ops page_walk_ops = {
 	.pmd_entry = walk_pmd,
+	.hugetlb_entry = walk_hugetlb,
 	.walk_lock = PGWALK_RDLOCK,
 };
 

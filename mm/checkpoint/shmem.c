@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Shared memory without a name in any mounted file system: anonymous shared
- * mappings and memfds. What lives in a mounted tmpfs is a file like any other.
+ * mappings and memfds, of ordinary or of huge pages. What lives in a mounted tmpfs is a file like any other.
  *
  * The object is the dentry: there is one for each inode, and its count is the
  * number of open files.
@@ -11,6 +11,7 @@
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/init.h>
 #include <linux/memfd.h>
 #include <linux/mount.h>
@@ -32,7 +33,8 @@
 bool ckpt_file_is_shmem(struct file *file)
 {
 	return (file->f_path.mnt->mnt_flags & MNT_INTERNAL) &&
-	       shmem_mapping(file->f_mapping) && file->f_op == file_inode(file)->i_fop;
+	       (shmem_mapping(file->f_mapping) || is_file_hugepages(file)) &&
+	       file->f_op == file_inode(file)->i_fop;
 }
 
 static void shmem_ref_grab(void *ptr)
@@ -154,12 +156,20 @@ static bool next_present(struct address_space *mapping, pgoff_t *index)
 	return entry;
 }
 
+static unsigned int *seals_of(struct inode *inode)
+{
+	return ckpt_hugetlb_shift(inode) ? ckpt_hugetlb_seals(inode) : &SHMEM_I(inode)->seals;
+}
+
 /* One page with a reference on its folio, NULL if it is a hole after all. */
 static struct page *shmem_page(struct inode *inode, pgoff_t index)
 {
 	struct folio *folio = NULL;
-	int ret = shmem_get_folio(inode, index, 0, &folio, SGP_READ);
+	int ret;
 
+	if (ckpt_hugetlb_shift(inode))
+		return ckpt_hugetlb_page(inode, index);
+	ret = shmem_get_folio(inode, index, 0, &folio, SGP_READ);
 	if (ret)
 		return ERR_PTR(ret);
 	if (!folio)
@@ -207,12 +217,11 @@ static int write_pages(struct ckpt_ctx *ctx, struct inode *inode, struct ckpt_ba
 static int write_inode(struct ckpt_ctx *ctx, struct dentry *dentry)
 {
 	struct inode *inode = d_inode(dentry);
-	struct shmem_inode_info *info = SHMEM_I(inode);
 	struct ckpt_rec_shmem rec = {
 		.size = i_size_read(inode),
-		.flags = (info->flags & VM_NORESERVE ? CKPT_SHMEM_NORESERVE : 0) |
-			 (IS_PRIVATE(inode) ? 0 : CKPT_SHMEM_MEMFD),
-		.seals = info->seals,
+		.flags = IS_PRIVATE(inode) ? 0 : CKPT_SHMEM_MEMFD,
+		.seals = *seals_of(inode),
+		.page_shift = ckpt_hugetlb_shift(inode),
 		.mode = inode->i_mode & S_IALLUGO,
 		.uid = from_kuid(current_user_ns(), inode->i_uid),
 		.gid = from_kgid(current_user_ns(), inode->i_gid),
@@ -220,7 +229,10 @@ static int write_inode(struct ckpt_ctx *ctx, struct dentry *dentry)
 	struct name_snapshot name;
 	int ret;
 
+	if (!rec.page_shift && (SHMEM_I(inode)->flags & VM_NORESERVE))
+		rec.flags |= CKPT_SHMEM_NORESERVE;
 	take_dentry_name_snapshot(&name, dentry);
+	rec.name_len = name.name.len;
 	ret = ckpt_write2(ctx, CKPT_REC_SHMEM, &rec, sizeof(rec), name.name.name, name.name.len);
 	release_dentry_name_snapshot(&name);
 	return ret;
@@ -248,7 +260,7 @@ static int shmem_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 
 static struct page *shmem_fill_get(struct ckpt_ctx *ctx, void *obj, u64 index, u32 flags)
 {
-	struct inode *inode = obj;
+	struct inode *inode = file_inode(obj);
 	struct folio *folio;
 	int ret;
 
@@ -256,6 +268,8 @@ static struct page *shmem_fill_get(struct ckpt_ctx *ctx, void *obj, u64 index, u
 		return ERR_PTR(ckpt_err(ctx, -EINVAL,
 					"image: shared memory: page %llu is behind the end",
 					index));
+	if (ckpt_hugetlb_shift(inode))
+		return ckpt_hugetlb_create_page(ctx, obj, index);
 	ret = shmem_get_folio(inode, index, 0, &folio, SGP_CACHE);
 	if (ret)
 		return ERR_PTR(ckpt_err(ctx, ret, "shared memory: no memory for page %llu", index));
@@ -284,7 +298,7 @@ static bool shmem_valid(const struct ckpt_rec_shmem *rec, const char *name, size
 	return rec->size <= MAX_LFS_FILESIZE && !(rec->flags & ~CKPT_SHMEM_FLAGS_ALL) &&
 	       !(rec->seals & ~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
 				F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)) &&
-	       !(rec->mode & ~0777) && !rec->pad &&
+	       !(rec->mode & ~0777) && rec->name_len == len && !rec->pad &&
 	       len < SHMEM_NAME_LEN && !memchr(name, 0, len);
 }
 
@@ -308,10 +322,9 @@ static int set_owner(struct ckpt_ctx *ctx, struct inode *inode, const struct ckp
 /* Seals come last: they may forbid what was done before. */
 static int set_seals(struct ckpt_ctx *ctx, struct file *file, u32 seals)
 {
-	struct shmem_inode_info *info = SHMEM_I(file_inode(file));
 	int ret = 0;
 
-	info->seals = 0;
+	*seals_of(file_inode(file)) = 0;
 	if (seals)
 		ret = memfd_fcntl(file, F_ADD_SEALS, seals);
 	if (ret)
@@ -324,20 +337,29 @@ static int restore_file(struct ckpt_ctx *ctx, struct file *file, const struct ck
 	int ret = set_owner(ctx, file_inode(file), rec);
 
 	if (!ret)
-		ret = ckpt_fill_all(ctx, file_inode(file), &shmem_fill_ops);
+		ret = ckpt_fill_all(ctx, file, &shmem_fill_ops);
 	if (!ret)
 		ret = set_seals(ctx, file, rec->seals);
 	return ret;
 }
 
-static struct file *create_file(const char *name, const struct ckpt_rec_shmem *rec)
+static struct file *create_file(struct ckpt_ctx *ctx, const char *name,
+				const struct ckpt_rec_shmem *rec)
 {
 	unsigned long flags = rec->flags & CKPT_SHMEM_NORESERVE ? VM_NORESERVE : 0;
+	struct file *file;
 
+	if (rec->page_shift)
+		return ckpt_hugetlb_create(ctx, name, rec);
 	/* Security modules judge memfds, not anonymous mappings. */
 	if (rec->flags & CKPT_SHMEM_MEMFD)
-		return shmem_file_setup(name, rec->size, flags);
-	return shmem_kernel_file_setup(name, rec->size, flags);
+		file = shmem_file_setup(name, rec->size, flags);
+	else
+		file = shmem_kernel_file_setup(name, rec->size, flags);
+	if (IS_ERR(file))
+		return ERR_PTR(ckpt_err(ctx, PTR_ERR(file), "shared memory %s: cannot be created",
+					name));
+	return file;
 }
 
 static void *shmem_restore(struct ckpt_ctx *ctx)
@@ -356,10 +378,9 @@ static void *shmem_restore(struct ckpt_ctx *ctx)
 	if (!shmem_valid(&rec, tail, len))
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: bad shared memory object"));
 	memcpy(name, tail, len);
-	file = create_file(name, &rec);
+	file = create_file(ctx, name, &rec);
 	if (IS_ERR(file))
-		return ERR_PTR(ckpt_err(ctx, PTR_ERR(file), "shared memory %s: cannot be created",
-					name));
+		return file;
 	ret = restore_file(ctx, file, &rec);
 	dentry = dget(file->f_path.dentry);
 	fput(file);
@@ -400,11 +421,16 @@ static int shmem_file_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 }
 
 /* The mount that nothing but such files is on. */
-static struct vfsmount *internal_mount(void)
+static struct vfsmount *internal_mount(struct inode *inode)
 {
-	struct file *file = shmem_file_setup("", 0, VM_NORESERVE);
+	u32 shift = ckpt_hugetlb_shift(inode);
 	struct vfsmount *mnt;
+	struct file *file;
 
+	if (shift)
+		file = hugetlb_file_setup("", 0, VM_NORESERVE, HUGETLB_ANONHUGE_INODE, shift);
+	else
+		file = shmem_file_setup("", 0, VM_NORESERVE);
 	if (IS_ERR(file))
 		return ERR_CAST(file);
 	mnt = mntget(file->f_path.mnt);
@@ -426,7 +452,7 @@ static struct file *shmem_file_restore(struct ckpt_ctx *ctx, const struct ckpt_r
 	if (IS_ERR(path.dentry) || rec.pad)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: object %u is no shared memory",
 					rec.shmem_objref));
-	path.mnt = internal_mount();
+	path.mnt = internal_mount(d_inode(path.dentry));
 	if (IS_ERR(path.mnt))
 		return ERR_PTR(ckpt_err(ctx, PTR_ERR(path.mnt), "shared memory: no memory"));
 	file = dentry_open(&path, file_rec->f_flags, current_cred());

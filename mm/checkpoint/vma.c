@@ -88,7 +88,8 @@ static vm_flags_t flags_known(void)
 /* SysV attachments put a file of their own before the shared memory file. */
 static bool is_sysv_shm(struct file *file)
 {
-	return shmem_mapping(file->f_mapping) && file->f_op != file_inode(file)->i_fop;
+	return (shmem_mapping(file->f_mapping) || is_file_hugepages(file)) &&
+	       file->f_op != file_inode(file)->i_fop;
 }
 
 static const char *file_obstacle(struct vm_area_struct *vma)
@@ -104,6 +105,12 @@ static const char *file_obstacle(struct vm_area_struct *vma)
 	return NULL;
 }
 
+/* What the file of a mapping of huge pages sets by itself. */
+static vm_flags_t hugetlb_flags(struct vm_area_struct *vma)
+{
+	return is_vm_hugetlb_page(vma) ? VM_HUGETLB | VM_DONTEXPAND : 0;
+}
+
 /* What makes it impossible to save a mapping, or NULL. */
 static const char *vma_obstacle(struct vm_area_struct *vma)
 {
@@ -111,8 +118,6 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
 
 	if (what)
 		return what;
-	if (is_vm_hugetlb_page(vma))
-		return "hugetlb";
 	if (vma->vm_userfaultfd_ctx.ctx || userfaultfd_armed(vma))
 		return "userfaultfd";
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_MIXEDMAP))
@@ -123,7 +128,7 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
 		return "memory policy";
 	if (vma->vm_ops && vma->vm_ops->name && vma->vm_ops->name(vma))
 		return vma->vm_ops->name(vma);
-	if (vma->vm_flags & ~flags_known())
+	if (vma->vm_flags & ~(flags_known() | hugetlb_flags(vma)))
 		return "special mapping";
 	if (!vma->vm_file && !vma_is_anonymous(vma))
 		return "special mapping";
@@ -160,6 +165,13 @@ struct vma_image {
 	char name[CKPT_VMA_NAME_LEN];
 };
 
+/* fork() leaves the pages that a private mapping has reserved with the parent. */
+static bool is_unreserved(struct vm_area_struct *vma)
+{
+	return is_vm_hugetlb_page(vma) && !(vma->vm_flags & (VM_MAYSHARE | VM_NORESERVE)) &&
+	       !vma->vm_private_data;
+}
+
 static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct vma_image *image)
 {
 	struct anon_vma_name *name = anon_vma_name(vma);
@@ -170,6 +182,8 @@ static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct
 	image->rec.end = vma->vm_end;
 	image->rec.pgoff = vma->vm_pgoff;
 	image->rec.flags = flags_to_image(vma->vm_flags);
+	if (is_unreserved(vma))
+		image->rec.flags |= CKPT_VMA_UNRESERVED;
 	image->rec.pkey = vma_pkey(vma);
 	if (vma->vm_file)
 		ret = ckpt_obj_ref(ctx, vma->vm_file, &ckpt_file_obj_ops);
@@ -291,6 +305,8 @@ static bool flags_valid(const struct ckpt_rec_vma *rec)
 	/* Private memory can always be written by a debugger. */
 	if (shared ? anon : !(flags & CKPT_VMA_MAYWRITE))
 		return false;
+	if ((anon || shared) && (flags & CKPT_VMA_UNRESERVED))
+		return false;
 	if (!anon && (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_DROPPABLE | CKPT_VMA_WIPEONFORK)))
 		return false;
 	if ((flags & CKPT_VMA_DROPPABLE) &&
@@ -307,12 +323,26 @@ static bool file_range_valid(struct file *file, const struct ckpt_rec_vma *rec)
 	return rec->pgoff <= (max - (rec->end - rec->start)) >> PAGE_SHIFT;
 }
 
+static int hugetlb_allowed(struct file *file, const struct ckpt_rec_vma *rec, vm_flags_t *flags)
+{
+	if (!is_file_hugepages(file))
+		return rec->flags & CKPT_VMA_UNRESERVED ? -EINVAL : 0;
+	*flags |= VM_HUGETLB;
+	/* The pool does the accounting. */
+	if (rec->flags & CKPT_VMA_ACCOUNT)
+		return -EINVAL;
+	return prepare_hugepage_range(file, rec->start, rec->end - rec->start);
+}
+
 /* What mmap() demands of a file; clears in @flags what may not be had later. */
 static int file_mmap_allowed(struct file *file, const struct ckpt_rec_vma *rec, vm_flags_t *flags)
 {
 	bool writable = file->f_mode & FMODE_WRITE;
+	int ret = hugetlb_allowed(file, rec, flags);
 
-	if (!file->f_op->mmap || is_file_hugepages(file))
+	if (ret)
+		return ret;
+	if (!file->f_op->mmap)
 		return -ENODEV;
 	if (!(file->f_mode & FMODE_READ))
 		return -EACCES;
@@ -358,7 +388,8 @@ static int charge_once_writable(struct mm_struct *mm, const struct ckpt_rec_vma 
 
 	*charged = 0;
 	*flags &= ~VM_ACCOUNT;
-	if (sysctl_overcommit_memory == OVERCOMMIT_NEVER && !(*flags & VM_DROPPABLE))
+	if (sysctl_overcommit_memory == OVERCOMMIT_NEVER && !(*flags & VM_DROPPABLE) &&
+	    !(*flags & VM_HUGETLB))
 		*flags &= ~VM_NORESERVE;
 	if (!accounted || (*flags & (VM_SHARED | VM_WRITE | VM_NORESERVE)))
 		return 0;
@@ -376,6 +407,7 @@ static unsigned long prot_of(vm_flags_t flags)
 static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, struct file *file,
 		      vm_flags_t flags)
 {
+	bool unreserved = rec->flags & CKPT_VMA_UNRESERVED;
 	unsigned long charged, addr;
 	int ret;
 
@@ -387,13 +419,15 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 	ret = charge_once_writable(mm, rec, &flags, &charged);
 	if (ret)
 		return ret;
+	if (unreserved)
+		flags |= VM_NORESERVE;
 	addr = mmap_region(file, rec->start, rec->end - rec->start, flags | VM_NOMERGE,
 			   rec->pgoff, NULL);
 	if (IS_ERR_VALUE(addr)) {
 		vm_unacct_memory(charged);
 		return addr;
 	}
-	vm_flags_clear(vma_lookup(mm, addr), VM_NOMERGE);
+	vm_flags_clear(vma_lookup(mm, addr), VM_NOMERGE | (unreserved ? VM_NORESERVE : 0));
 	return 0;
 }
 
@@ -423,6 +457,8 @@ static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt
 		return -EINTR;
 	ret = map_locked(mm, rec, file, flags);
 	mmap_write_unlock(mm);
+	if (ret == -ENOMEM && file && is_file_hugepages(file))
+		ckpt_hugetlb_short(ctx, file_inode(file), rec->end - rec->start);
 	return ret;
 }
 

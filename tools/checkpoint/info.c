@@ -137,8 +137,7 @@ static int add_shmem(struct info *info, const struct ckpt_image_record *record)
 	if (read_head(record, &shmem, sizeof(shmem)))
 		return -EINVAL;
 	info->object->size = shmem.size;
-	return read_text(&info->object->text, record, sizeof(shmem),
-			 record->len - sizeof(shmem));
+	return read_text(&info->object->text, record, sizeof(shmem), shmem.name_len);
 }
 
 static int add_file(struct info *info, const struct ckpt_image_record *record)

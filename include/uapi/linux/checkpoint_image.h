@@ -308,6 +308,7 @@ struct ckpt_rec_trailer {
 #define CKPT_RUN_COW		1	/* same pages as in another mm: shared copy-on-write */
 #define CKPT_RUN_SHARED		2	/* like CKPT_RUN_DATA; mms that follow may share them */
 #define CKPT_RUN_HUGE		3	/* like CKPT_RUN_DATA; part of a huge page */
+#define CKPT_RUN_HUGETLB	4	/* like CKPT_RUN_DATA; private page of a hugetlb mapping */
 
 /**
  * struct ckpt_page_run - consecutive pages
@@ -1058,7 +1059,8 @@ struct ckpt_rec_mm_arch {
 #define CKPT_VMA_NORESERVE	(1ULL << 19)
 #define CKPT_VMA_DROPPABLE	(1ULL << 20)
 #define CKPT_VMA_SEALED		(1ULL << 21)	/* mseal() */
-#define CKPT_VMA_FLAGS_ALL	((1ULL << 22) - 1)
+#define CKPT_VMA_UNRESERVED	(1ULL << 22)	/* hugetlb: no pages reserved, as after fork() */
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 23) - 1)
 
 #define CKPT_VMA_NAME_LEN	80	/* with the NUL that is not in the record */
 
@@ -1103,6 +1105,8 @@ struct ckpt_rec_vma {
  * @mode: permission bits
  * @uid: owner, in the restarter's user namespace
  * @gid: group, likewise
+ * @page_shift: log2 of the size of its huge pages (hugetlb), 0 if it has none
+ * @name_len: bytes of the name, without NUL
  * @pad: 0
  */
 struct ckpt_rec_shmem {
@@ -1112,6 +1116,8 @@ struct ckpt_rec_shmem {
 	__u32 mode;
 	__u32 uid;
 	__u32 gid;
+	__u32 page_shift;
+	__u32 name_len;
 	__u32 pad;
 };
 

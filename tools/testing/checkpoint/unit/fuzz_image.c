@@ -57,7 +57,7 @@ static void check_pages(const struct ckpt_rec *rec)
 		must(runs[i].nr && runs[i].index + runs[i].nr > runs[i].index);
 		must(runs[i].index + runs[i].nr <= 1ULL << 52);
 		if (runs[i].flags != CKPT_RUN_COW) {
-			must(runs[i].flags <= CKPT_RUN_HUGE && !runs[i].src_objref);
+			must(runs[i].flags <= CKPT_RUN_HUGETLB && !runs[i].src_objref);
 			len += (u64)runs[i].nr * PAGE;
 		} else {
 			must(runs[i].src_objref && runs[i].src_index + runs[i].nr <= 1ULL << 52);
@@ -163,9 +163,10 @@ static int file_write(void *priv, const void *buf, size_t len)
 
 static void write_pages(struct ckpt_writer *w, u32 objref, u32 nr)
 {
-	static const u32 flags[] = { CKPT_RUN_DATA, CKPT_RUN_SHARED, CKPT_RUN_HUGE };
+	static const u32 flags[] = { CKPT_RUN_DATA, CKPT_RUN_SHARED, CKPT_RUN_HUGE,
+				     CKPT_RUN_HUGETLB };
 	const struct ckpt_page_run runs[] = {
-		{ .index = 1, .nr = nr, .flags = flags[objref % 3] },
+		{ .index = 1, .nr = nr, .flags = flags[objref % 4] },
 		{ .index = 100, .nr = 9, .flags = CKPT_RUN_COW, .src_objref = 1 },
 	};
 	static const u8 pages[4 * PAGE];
