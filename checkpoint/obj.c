@@ -107,6 +107,28 @@ int ckpt_obj_lookup(struct ckpt_ctx *ctx, void *ptr)
 }
 
 /**
+ * ckpt_obj_find() - Find an object that is known by what it is like
+ * @ctx: the context of a checkpoint or a restart
+ * @ops: its kind
+ * @match: accepts it; must not sleep for long
+ * @arg: for @match
+ *
+ * For the rare case: it walks over all objects.
+ *
+ * Return: the first such object, borrowed, or NULL.
+ */
+void *ckpt_obj_find(struct ckpt_ctx *ctx, const struct ckpt_obj_ops *ops,
+		    bool (*match)(void *ptr, const void *arg), const void *arg)
+{
+	struct ckpt_obj *obj;
+
+	ckpt_objhash_for_each(obj, &ctx->objhash)
+		if (obj->ops == ops && obj->ptr && match(obj->ptr, arg))
+			return obj->ptr;
+	return NULL;
+}
+
+/**
  * ckpt_obj_ref() - The number by which a record refers to an object
  * @ctx: the context
  * @ptr: the object

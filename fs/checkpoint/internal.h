@@ -28,11 +28,6 @@ struct file *ckpt_find_file_inside(struct ckpt_ctx *ctx,
 long ckpt_file_mapped_outside(struct ckpt_ctx *ctx, void *ptr);
 
 /* path.c */
-char *ckpt_path_get(struct ckpt_ctx *ctx, const struct path *path, char *buf);
-const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, char *buf);
-char *ckpt_path_from_image(struct ckpt_ctx *ctx, const void *data, size_t len);
-void ckpt_path_put(char *name);
-int ckpt_path_lookup(struct ckpt_ctx *ctx, const char *name, struct path *path);
 struct file *ckpt_path_open(const struct path *path, unsigned int f_flags);
 
 /* external.c */

@@ -17,6 +17,7 @@ struct file;
 struct file_operations;
 struct bio_vec;
 struct iov_iter;
+struct path;
 struct pid;
 
 /**
@@ -175,6 +176,9 @@ int ckpt_obj_ref(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops *ops
 void ckpt_obj_account(struct ckpt_ctx *ctx, void *ptr, int users);
 /* The objref of @ptr or 0: never an error. */
 int ckpt_obj_lookup(struct ckpt_ctx *ctx, void *ptr);
+/* The first object of a kind that @match accepts, or NULL: walks over all objects. */
+void *ckpt_obj_find(struct ckpt_ctx *ctx, const struct ckpt_obj_ops *ops,
+		    bool (*match)(void *ptr, const void *arg), const void *arg);
 
 /*
  * Objects, while restarting: a borrowed pointer, valid until the end of the
@@ -264,6 +268,16 @@ const struct path *ckpt_root(struct ckpt_ctx *ctx);
 
 /* Had the caller @cap in its user namespace? Asks for what credentials restored since hide. */
 bool ckpt_caller_capable(struct ckpt_ctx *ctx, int cap);
+
+/*
+ * Paths as the caller sees them: as text; why one cannot be found again by it;
+ * from text that was read; found again, as of now.
+ */
+char *ckpt_path_get(struct ckpt_ctx *ctx, const struct path *path, char *buf);
+const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, char *buf);
+char *ckpt_path_from_image(struct ckpt_ctx *ctx, const void *data, size_t len);
+void ckpt_path_put(char *name);
+int ckpt_path_lookup(struct ckpt_ctx *ctx, const char *name, struct path *path);
 
 /* "pid 123 (name)" of the task whose state is being collected, saved or restored */
 const char *ckpt_whom(struct ckpt_ctx *ctx);

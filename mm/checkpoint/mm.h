@@ -156,6 +156,17 @@ int ckpt_cow_share(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt
 
 /* shmem.c */
 bool ckpt_file_is_shmem(struct file *file);
+unsigned int ckpt_shmem_lift_seal(struct ckpt_ctx *ctx, struct file *file);
+void ckpt_shmem_put_seal(struct file *file, unsigned int seals);
+
+/* tmpfs.c */
+bool ckpt_tmpfs_unlinked(struct file *file);
+int ckpt_tmpfs_collect(struct ckpt_ctx *ctx, struct file *file);
+char *ckpt_tmpfs_mount(struct ckpt_ctx *ctx, struct file *file, char *buf);
+char *ckpt_tmpfs_name(struct file *file, char *buf);
+int ckpt_tmpfs_find_mount(struct ckpt_ctx *ctx, const void *data, size_t len, struct path *path);
+struct file *ckpt_tmpfs_create(struct ckpt_ctx *ctx, const char *name,
+			       const struct ckpt_rec_shmem *rec, const void *mount);
 
 /* hugetlb.c */
 #ifdef CONFIG_HUGETLBFS

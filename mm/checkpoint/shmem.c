@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Shared memory without a name in any mounted file system: anonymous shared
- * mappings and memfds, of ordinary or of huge pages. What lives in a mounted tmpfs is a file like any other.
+ * mappings and memfds, of ordinary or of huge pages; and what was unlinked from
+ * a mounted tmpfs, which until then is a file like any other.
  *
  * The object is the dentry: there is one for each inode, and its count is the
  * number of open files.
@@ -22,8 +23,6 @@
 
 #include "mm.h"
 
-#define SHMEM_NAME_LEN	256	/* NAME_MAX and a NUL, as memfd_create() allows */
-
 /**
  * ckpt_file_is_shmem() - is this unnamed shared memory?
  * @file: an open or mapped file
@@ -32,9 +31,12 @@
  */
 bool ckpt_file_is_shmem(struct file *file)
 {
-	return (file->f_path.mnt->mnt_flags & MNT_INTERNAL) &&
-	       (shmem_mapping(file->f_mapping) || is_file_hugepages(file)) &&
-	       file->f_op == file_inode(file)->i_fop;
+	/* An attachment of SysV shared memory has operations of its own. */
+	if (file->f_op != file_inode(file)->i_fop)
+		return false;
+	if (!(file->f_path.mnt->mnt_flags & MNT_INTERNAL))
+		return ckpt_tmpfs_unlinked(file);
+	return shmem_mapping(file->f_mapping) || is_file_hugepages(file);
 }
 
 static void shmem_ref_grab(void *ptr)
@@ -214,23 +216,67 @@ static int write_pages(struct ckpt_ctx *ctx, struct inode *inode, struct ckpt_ba
 	return ckpt_batch_flush(batch);
 }
 
-static int write_inode(struct ckpt_ctx *ctx, struct dentry *dentry)
+static bool shows(void *ptr, const void *arg)
 {
-	struct inode *inode = d_inode(dentry);
-	struct ckpt_rec_shmem rec = {
+	struct file *file = ptr;
+
+	return file->f_path.dentry == arg;
+}
+
+static void fill_record(struct inode *inode, struct ckpt_rec_shmem *rec)
+{
+	*rec = (struct ckpt_rec_shmem) {
 		.size = i_size_read(inode),
 		.flags = IS_PRIVATE(inode) ? 0 : CKPT_SHMEM_MEMFD,
 		.seals = *seals_of(inode),
-		.page_shift = ckpt_hugetlb_shift(inode),
 		.mode = inode->i_mode & S_IALLUGO,
 		.uid = from_kuid(current_user_ns(), inode->i_uid),
 		.gid = from_kgid(current_user_ns(), inode->i_gid),
+		.page_shift = ckpt_hugetlb_shift(inode),
 	};
+	if (!rec->page_shift && (SHMEM_I(inode)->flags & VM_NORESERVE))
+		rec->flags |= CKPT_SHMEM_NORESERVE;
+	if (inode->i_state & I_LINKABLE)
+		rec->flags |= CKPT_SHMEM_LINKABLE;
+}
+
+/* The name and the mount of an unlinked file, one behind the other. */
+static int write_unlinked(struct ckpt_ctx *ctx, struct file *file, struct ckpt_rec_shmem *rec,
+			  char *buf)
+{
+	char *name = ckpt_tmpfs_name(file, buf);
+	char *mount = ckpt_tmpfs_mount(ctx, file, buf + PATH_MAX);
+
+	if (IS_ERR(name))
+		return ckpt_err(ctx, PTR_ERR(name), "%pD4: no name", file);
+	if (IS_ERR(mount))
+		return PTR_ERR(mount);
+	rec->flags &= ~(CKPT_SHMEM_MEMFD | CKPT_SHMEM_NORESERVE);
+	rec->flags |= CKPT_SHMEM_TMPFS;
+	rec->name_len = strlen(name);
+	rec->mount_len = strlen(mount);
+	memmove(buf, name, rec->name_len);
+	memmove(buf + rec->name_len, mount, rec->mount_len);
+	return ckpt_write2(ctx, CKPT_REC_SHMEM, rec, sizeof(*rec), buf,
+			   rec->name_len + rec->mount_len);
+}
+
+static int write_inode(struct ckpt_ctx *ctx, struct dentry *dentry)
+{
+	struct file *file = ckpt_obj_find(ctx, &ckpt_file_obj_ops, shows, dentry);
+	struct ckpt_rec_shmem rec;
 	struct name_snapshot name;
+	char *buf;
 	int ret;
 
-	if (!rec.page_shift && (SHMEM_I(inode)->flags & VM_NORESERVE))
-		rec.flags |= CKPT_SHMEM_NORESERVE;
+	fill_record(d_inode(dentry), &rec);
+	if (file && ckpt_tmpfs_unlinked(file)) {
+		buf = kmalloc(2 * PATH_MAX, GFP_KERNEL);
+		ret = buf ? write_unlinked(ctx, file, &rec, buf) :
+			    ckpt_err(ctx, -ENOMEM, "%pd4: no memory to save it", dentry);
+		kfree(buf);
+		return ret;
+	}
 	take_dentry_name_snapshot(&name, dentry);
 	rec.name_len = name.name.len;
 	ret = ckpt_write2(ctx, CKPT_REC_SHMEM, &rec, sizeof(rec), name.name.name, name.name.len);
@@ -293,13 +339,21 @@ static const struct ckpt_fill_ops shmem_fill_ops = {
 	.install = shmem_fill_install,
 };
 
-static bool shmem_valid(const struct ckpt_rec_shmem *rec, const char *name, size_t len)
+/* NAME_MAX and a NUL, as memfd_create() allows; a tmpfs has paths. */
+#define SHMEM_NAME_LEN	256
+
+static bool shmem_valid(const struct ckpt_rec_shmem *rec, const char *tail, size_t len)
 {
+	bool tmpfs = rec->flags & CKPT_SHMEM_TMPFS;
+
 	return rec->size <= MAX_LFS_FILESIZE && !(rec->flags & ~CKPT_SHMEM_FLAGS_ALL) &&
 	       !(rec->seals & ~(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
 				F_SEAL_FUTURE_WRITE | F_SEAL_EXEC)) &&
-	       !(rec->mode & ~0777) && rec->name_len == len && !rec->pad &&
-	       len < SHMEM_NAME_LEN && !memchr(name, 0, len);
+	       !(rec->mode & ~0777) && (u64)rec->name_len + rec->mount_len == len &&
+	       rec->name_len < (tmpfs ? PATH_MAX : SHMEM_NAME_LEN) &&
+	       !memchr(tail, 0, len) &&
+	       (tmpfs ? !rec->page_shift :
+			!rec->mount_len && !(rec->flags & CKPT_SHMEM_LINKABLE));
 }
 
 static int set_owner(struct ckpt_ctx *ctx, struct inode *inode, const struct ckpt_rec_shmem *rec)
@@ -344,11 +398,13 @@ static int restore_file(struct ckpt_ctx *ctx, struct file *file, const struct ck
 }
 
 static struct file *create_file(struct ckpt_ctx *ctx, const char *name,
-				const struct ckpt_rec_shmem *rec)
+				const struct ckpt_rec_shmem *rec, const void *mount)
 {
 	unsigned long flags = rec->flags & CKPT_SHMEM_NORESERVE ? VM_NORESERVE : 0;
 	struct file *file;
 
+	if (rec->flags & CKPT_SHMEM_TMPFS)
+		return ckpt_tmpfs_create(ctx, name, rec, mount);
 	if (rec->page_shift)
 		return ckpt_hugetlb_create(ctx, name, rec);
 	/* Security modules judge memfds, not anonymous mappings. */
@@ -362,23 +418,35 @@ static struct file *create_file(struct ckpt_ctx *ctx, const char *name,
 	return file;
 }
 
-static void *shmem_restore(struct ckpt_ctx *ctx)
+static struct file *read_file(struct ckpt_ctx *ctx, struct ckpt_rec_shmem *rec)
 {
-	char name[SHMEM_NAME_LEN] = { };
-	struct ckpt_rec_shmem rec;
-	struct dentry *dentry;
 	const void *tail;
 	struct file *file;
 	size_t len;
+	char *name;
 	int ret;
 
-	ret = ckpt_read_tail(ctx, CKPT_REC_SHMEM, &rec, sizeof(rec), &tail, &len);
+	ret = ckpt_read_tail(ctx, CKPT_REC_SHMEM, rec, sizeof(*rec), &tail, &len);
 	if (ret)
 		return ERR_PTR(ret);
-	if (!shmem_valid(&rec, tail, len))
+	if (!shmem_valid(rec, tail, len))
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: bad shared memory object"));
-	memcpy(name, tail, len);
-	file = create_file(ctx, name, &rec);
+	name = kmemdup_nul(tail, rec->name_len, GFP_KERNEL);
+	if (!name)
+		return ERR_PTR(ckpt_err(ctx, -ENOMEM, "shared memory: no memory for its name"));
+	file = create_file(ctx, name, rec, tail + rec->name_len);
+	kfree(name);
+	return file;
+}
+
+static void *shmem_restore(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec_shmem rec;
+	struct dentry *dentry;
+	struct file *file;
+	int ret;
+
+	file = read_file(ctx, &rec);
 	if (IS_ERR(file))
 		return file;
 	ret = restore_file(ctx, file, &rec);
@@ -404,20 +472,42 @@ const struct ckpt_obj_ops ckpt_shmem_obj_ops = {
 
 static int shmem_file_collect(struct ckpt_ctx *ctx, struct file *file)
 {
-	int ret = ckpt_obj_collect(ctx, file->f_path.dentry, &ckpt_shmem_obj_ops);
+	int ret = 0;
 
+	if (file_inode(file)->i_mode & (S_ISUID | S_ISGID | S_ISVTX))
+		ret = ckpt_file_refuse(ctx, file, "%pD4: set-user-ID, set-group-ID or sticky bit",
+				       file);
+	if (!ret && ckpt_tmpfs_unlinked(file))
+		ret = ckpt_tmpfs_collect(ctx, file);
+	if (!ret)
+		ret = ckpt_obj_collect(ctx, file->f_path.dentry, &ckpt_shmem_obj_ops);
 	return min(ret, 0);
 }
 
 static int shmem_file_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct ckpt_rec_file_shmem rec = { };
+	char *mount = NULL, *buf = NULL;
 	int ret = ckpt_obj_ref(ctx, file->f_path.dentry, &ckpt_shmem_obj_ops);
 
 	if (ret < 0)
 		return ret;
 	rec.shmem_objref = ret;
-	return ckpt_write(ctx, CKPT_REC_FILE_SHMEM, &rec, sizeof(rec));
+	if (ckpt_tmpfs_unlinked(file)) {
+		buf = __getname();
+		if (!buf)
+			return -ENOMEM;
+		mount = ckpt_tmpfs_mount(ctx, file, buf);
+	}
+	ret = PTR_ERR_OR_ZERO(mount);
+	if (!ret) {
+		rec.mount_len = mount ? strlen(mount) : 0;
+		ret = ckpt_write2(ctx, CKPT_REC_FILE_SHMEM, &rec, sizeof(rec), mount,
+				  rec.mount_len);
+	}
+	if (buf)
+		__putname(buf);
+	return ret;
 }
 
 /* The mount that nothing but such files is on. */
@@ -438,28 +528,96 @@ static struct vfsmount *internal_mount(struct inode *inode)
 	return mnt;
 }
 
+/* The mount to open @dentry in: that of the image, if it is one of its file system. */
+static int find_mount(struct ckpt_ctx *ctx, struct dentry *dentry, const void *name, size_t len,
+		      struct path *path)
+{
+	int ret;
+
+	if (!len) {
+		path->mnt = internal_mount(d_inode(dentry));
+		if (IS_ERR(path->mnt))
+			return ckpt_err(ctx, PTR_ERR(path->mnt), "shared memory: no memory");
+	} else {
+		ret = ckpt_tmpfs_find_mount(ctx, name, len, path);
+		if (ret)
+			return ret;
+		dput(path->dentry);
+	}
+	path->dentry = dget(dentry);
+	if (path->mnt->mnt_sb == dentry->d_sb)
+		return 0;
+	path_put(path);
+	return ckpt_err(ctx, -EINVAL, "image: shared memory %pd4: not in this mount", dentry);
+}
+
 static struct file *shmem_file_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_file *file_rec)
 {
 	struct ckpt_rec_file_shmem rec;
+	struct dentry *dentry;
+	const void *mount;
 	struct file *file;
 	struct path path;
+	size_t len;
 	int ret;
 
-	ret = ckpt_read(ctx, CKPT_REC_FILE_SHMEM, &rec, sizeof(rec));
+	ret = ckpt_read_tail(ctx, CKPT_REC_FILE_SHMEM, &rec, sizeof(rec), &mount, &len);
 	if (ret)
 		return ERR_PTR(ret);
-	path.dentry = ckpt_obj_fetch(ctx, rec.shmem_objref, &ckpt_shmem_obj_ops);
-	if (IS_ERR(path.dentry) || rec.pad)
+	dentry = ckpt_obj_fetch(ctx, rec.shmem_objref, &ckpt_shmem_obj_ops);
+	if (IS_ERR(dentry) || rec.mount_len != len)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: object %u is no shared memory",
 					rec.shmem_objref));
-	path.mnt = internal_mount(d_inode(path.dentry));
-	if (IS_ERR(path.mnt))
-		return ERR_PTR(ckpt_err(ctx, PTR_ERR(path.mnt), "shared memory: no memory"));
+	ret = find_mount(ctx, dentry, mount, len, &path);
+	if (ret)
+		return ERR_PTR(ret);
 	file = dentry_open(&path, file_rec->f_flags, current_cred());
-	mntput(path.mnt);
+	path_put(&path);
 	if (IS_ERR(file))
 		return ERR_PTR(ckpt_err(ctx, PTR_ERR(file), "shared memory: cannot be opened"));
 	return file;
+}
+
+static bool is_ptr(void *ptr, const void *arg)
+{
+	return ptr == arg;
+}
+
+/**
+ * ckpt_shmem_lift_seal() - let a file be mapped as before F_SEAL_FUTURE_WRITE
+ * @ctx: the restart
+ * @file: a file that is going to be mapped
+ *
+ * Only what this restart has made: nobody else knows it yet, and the restart
+ * maps one file at a time.
+ *
+ * Context: Process context.
+ * Return: what ckpt_shmem_put_seal() puts back, 0 if nothing.
+ */
+unsigned int ckpt_shmem_lift_seal(struct ckpt_ctx *ctx, struct file *file)
+{
+	unsigned int *seals, lifted;
+
+	if (!ckpt_file_is_shmem(file) ||
+	    !ckpt_obj_find(ctx, &ckpt_shmem_obj_ops, is_ptr, file->f_path.dentry))
+		return 0;
+	seals = seals_of(file_inode(file));
+	lifted = *seals & F_SEAL_FUTURE_WRITE;
+	*seals &= ~lifted;
+	return lifted;
+}
+
+/**
+ * ckpt_shmem_put_seal() - seal a file again that was mapped
+ * @file: the file
+ * @seals: what ckpt_shmem_lift_seal() returned
+ *
+ * Context: Process context.
+ */
+void ckpt_shmem_put_seal(struct file *file, unsigned int seals)
+{
+	if (seals)
+		*seals_of(file_inode(file)) |= seals;
 }
 
 static const struct ckpt_file_ops shmem_file_ops = {

@@ -431,20 +431,15 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 	return 0;
 }
 
-static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec)
+static int map_file(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec,
+		    struct file *file)
 {
 	vm_flags_t flags = flags_to_vm(rec->flags) | calc_vm_prot_bits(0, rec->pkey);
-	struct file *file = NULL;
 	int ret;
 
-	if (rec->file_objref) {
-		file = ckpt_obj_fetch(ctx, rec->file_objref, &ckpt_file_obj_ops);
-		if (IS_ERR(file))
-			return PTR_ERR(file);
-		ret = file_mmap_allowed(file, rec, &flags);
-		if (ret)
-			return ret;
-	}
+	ret = file ? file_mmap_allowed(file, rec, &flags) : 0;
+	if (ret)
+		return ret;
 	ret = security_mmap_addr(rec->start);
 	if (!ret)
 		ret = security_mmap_file(file, prot_of(flags), MAP_FIXED |
@@ -459,6 +454,25 @@ static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt
 	mmap_write_unlock(mm);
 	if (ret == -ENOMEM && file && is_file_hugepages(file))
 		ckpt_hugetlb_short(ctx, file_inode(file), rec->end - rec->start);
+	return ret;
+}
+
+static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec)
+{
+	unsigned int seals = 0;
+	struct file *file;
+	int ret;
+
+	if (!rec->file_objref)
+		return map_file(ctx, mm, rec, NULL);
+	file = ckpt_obj_fetch(ctx, rec->file_objref, &ckpt_file_obj_ops);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	/* A mapping from before the seal can be written, one from after it cannot. */
+	if (all(rec->flags, CKPT_VMA_SHARED | CKPT_VMA_MAYWRITE))
+		seals = ckpt_shmem_lift_seal(ctx, file);
+	ret = map_file(ctx, mm, rec, file);
+	ckpt_shmem_put_seal(file, seals);
 	return ret;
 }
 

@@ -1093,12 +1093,15 @@ struct ckpt_rec_vma {
 
 #define CKPT_SHMEM_MEMFD	(1 << 0)	/* made by memfd_create() */
 #define CKPT_SHMEM_NORESERVE	(1 << 1)
-#define CKPT_SHMEM_FLAGS_ALL	((1 << 2) - 1)
+#define CKPT_SHMEM_TMPFS	(1 << 2)	/* was unlinked from a mounted tmpfs */
+#define CKPT_SHMEM_LINKABLE	(1 << 3)	/* O_TMPFILE without O_EXCL */
+#define CKPT_SHMEM_FLAGS_ALL	((1 << 4) - 1)
 
 /**
  * struct ckpt_rec_shmem - CKPT_REC_SHMEM: an unnamed shared memory object. Its
- *	name as /proc/PID/maps shows it follows, then the pages,
- *	then CKPT_REC_PAGES_END
+ *	name as /proc/PID/maps shows it follows, then, with CKPT_SHMEM_TMPFS,
+ *	the absolute path of the mount; then the pages, then
+ *	CKPT_REC_PAGES_END
  * @size: bytes
  * @flags: CKPT_SHMEM_*
  * @seals: F_SEAL_*
@@ -1107,7 +1110,7 @@ struct ckpt_rec_vma {
  * @gid: group, likewise
  * @page_shift: log2 of the size of its huge pages (hugetlb), 0 if it has none
  * @name_len: bytes of the name, without NUL
- * @pad: 0
+ * @mount_len: bytes of the path, likewise
  */
 struct ckpt_rec_shmem {
 	__u64 size;
@@ -1118,17 +1121,18 @@ struct ckpt_rec_shmem {
 	__u32 gid;
 	__u32 page_shift;
 	__u32 name_len;
-	__u32 pad;
+	__u32 mount_len;
 };
 
 /**
- * struct ckpt_rec_file_shmem - CKPT_REC_FILE_SHMEM: follows CKPT_REC_FILE
+ * struct ckpt_rec_file_shmem - CKPT_REC_FILE_SHMEM: follows CKPT_REC_FILE; the
+ *	path of the mount follows, if the file was opened in one
  * @shmem_objref: what the file shows
- * @pad: 0
+ * @mount_len: bytes of the path, without NUL
  */
 struct ckpt_rec_file_shmem {
 	__u32 shmem_objref;
-	__u32 pad;
+	__u32 mount_len;
 };
 
 /* struct ckpt_rec_file.f_mode */
