@@ -269,4 +269,100 @@ SURVIVE(child_moved_its_mapping)
 	CHECK_EQ(mem[LEN / 2], 'm');
 }
 
+#define WORKERS	50
+#define POOL	(200UL << 20)
+
+/* Pss of all memory of a process, in kB. */
+static unsigned long pss_rollup(pid_t pid)
+{
+	unsigned long kb = 0;
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	f = fopen(path, "r");
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "Pss: %lu kB", &kb) == 1)
+			break;
+	fclose(f);
+	return kb;
+}
+
+static unsigned long workers_pss(const pid_t *kids)
+{
+	unsigned long sum = pss_rollup(getpid());
+	int i;
+
+	for (i = 0; i < WORKERS; i++)
+		sum += pss_rollup(kids[i]);
+	return sum;
+}
+
+static void worker_body(int kid)
+{
+	size_t own = (size_t)kid * 16 * 4096, i;
+
+	memset(mem + own, kid + 1, 16 * 4096);
+	shared[kid] = 1;
+	while (shared[WORKERS] != 1)
+		subject_sleep_ms(20);
+	CHECK_EQ(mem[own], kid + 1);
+	for (i = kid * 4096UL; i < POOL; i += WORKERS * 4096UL)
+		if (i < own || i >= own + 16 * 4096)
+			CHECK_EQ(mem[i], (unsigned char)(i >> 12) | 1);
+	_exit(0);
+}
+
+static void subject_many_workers(void)
+{
+	unsigned long before, after;
+	pid_t kids[WORKERS];
+	int i, status;
+
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mem = mmap(NULL, POOL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(shared != MAP_FAILED && mem != MAP_FAILED);
+	for (size_t j = 0; j < POOL; j += 4096)
+		mem[j] = j >> 12 | 1;
+	for (i = 0; i < WORKERS; i++) {
+		kids[i] = fork();
+		if (!kids[i])
+			worker_body(i);
+	}
+	for (i = 0; i < WORKERS; i++)
+		while (!shared[i])
+			subject_sleep_ms(1);
+	before = workers_pss(kids);
+	subject_ready();
+	after = workers_pss(kids);
+	dprintf(2, "pss of %d workers: %lu kB before, %lu kB after\n", WORKERS, before, after);
+	CHECK(after <= before + before / 20 && before <= after + after / 20);
+	shared[WORKERS] = 1;
+	for (i = 0; i < WORKERS; i++) {
+		CHECK_EQ(waitpid(kids[i], &status, 0), kids[i]);
+		CHECK_EQ(status, 0);
+	}
+}
+
+TEST_F_TIMEOUT(refuse, fifty_workers_cost_little_more_than_one, 120)
+{
+	struct stat st;
+	int fd;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_many_workers)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	waitpid(self->s.pid, NULL, 0);
+	fd = test_open(&self->s, "image", O_RDONLY);
+	ASSERT_EQ(fstat(fd, &st), 0);
+	close(fd);
+	TH_LOG("%d workers over %lu MiB: image of %ld MiB", WORKERS, POOL >> 20,
+	       (long)st.st_size >> 20);
+	EXPECT_LT(st.st_size, POOL + POOL / 5);
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	subject_print(&self->s);
+	self->s.pid = 0;
+}
+
 TEST_HARNESS_MAIN

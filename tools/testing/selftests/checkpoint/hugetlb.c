@@ -104,7 +104,7 @@ static long smaps_kb(const void *addr, const char *key)
 	return kb;
 }
 
-static long meminfo(const char *key)
+static long pool_info(const char *key)
 {
 	char line[256];
 	long n = -1;
@@ -126,18 +126,18 @@ SURVIVE_HUGE(private_memory)
 	fill(p, 2 * HUGE, 1);
 	/* one page that is all zeros, and one that was never touched */
 	(void)((volatile unsigned char *)p)[2 * HUGE];
-	reserved = meminfo("HugePages_Rsvd");
-	free_pages = meminfo("HugePages_Free");
+	reserved = pool_info("HugePages_Rsvd");
+	free_pages = pool_info("HugePages_Free");
 	CHECK_EQ(reserved, 1);
 	subject_ready();
-	CHECK_EQ(meminfo("HugePages_Rsvd"), reserved);
-	CHECK_EQ(meminfo("HugePages_Free"), free_pages);
+	CHECK_EQ(pool_info("HugePages_Rsvd"), reserved);
+	CHECK_EQ(pool_info("HugePages_Free"), free_pages);
 	CHECK_EQ(smaps_kb(p, "Private_Hugetlb"), 3 * HUGE >> 10);
 	CHECK_EQ(smaps_kb(p, "KernelPageSize"), HUGE >> 10);
 	verify(p, 2 * HUGE, 1);
 	CHECK_EQ(p[3 * HUGE - 1], 0);
 	memset(p + HUGE, 5, 3 * HUGE);
-	CHECK_EQ(meminfo("HugePages_Rsvd"), 0);
+	CHECK_EQ(pool_info("HugePages_Rsvd"), 0);
 	CHECK_EQ(p[4 * HUGE - 1], 5);
 }
 
@@ -196,9 +196,9 @@ SURVIVE_HUGE(memory_of_a_child)
 	while (shared[0] != 1)
 		subject_sleep_ms(1);
 	/* the page that nobody touched is the parent's; the child has reserved nothing */
-	CHECK_EQ(meminfo("HugePages_Rsvd"), 1);
+	CHECK_EQ(pool_info("HugePages_Rsvd"), 1);
 	subject_ready();
-	CHECK_EQ(meminfo("HugePages_Rsvd"), 1);
+	CHECK_EQ(pool_info("HugePages_Rsvd"), 1);
 	verify(p, 2 * HUGE, 4);
 	CHECK_EQ(p[1], 0);
 	p[2 * HUGE] = 1;
@@ -225,10 +225,10 @@ SURVIVE_HUGE(shared_memory)
 	}
 	while (p[HUGE] != 1)
 		subject_sleep_ms(1);
-	CHECK_EQ(meminfo("HugePages_Rsvd"), 1);
+	CHECK_EQ(pool_info("HugePages_Rsvd"), 1);
 	subject_ready();
-	CHECK_EQ(meminfo("HugePages_Rsvd"), 1);
-	CHECK_EQ(meminfo("HugePages_Free"), POOL - 2);
+	CHECK_EQ(pool_info("HugePages_Rsvd"), 1);
+	CHECK_EQ(pool_info("HugePages_Free"), POOL - 2);
 	verify((void *)p, HUGE, 5);
 	p[HUGE] = 2;
 	CHECK_EQ(waitpid(kid, &status, 0), kid);

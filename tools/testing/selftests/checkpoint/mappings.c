@@ -88,6 +88,7 @@ SURVIVE(huge_pages_stay_huge)
 	fill(p, 3 * HUGE, 1);
 	p[3 * HUGE + 5] = 77;
 	kb = smaps_kb(p, "AnonHugePages");
+	CHECK_EQ(kb, 4 * HUGE >> 10);
 	subject_ready();
 	CHECK_EQ(smaps_kb(p, "AnonHugePages"), kb);
 	verify(p, 3 * HUGE, 1);

@@ -136,7 +136,7 @@ SURVIVE(mapped_and_unlinked)
 	f = fopen("/proc/self/maps", "r");
 	CHECK(f);
 	while (fgets(line, sizeof(line), f))
-		named |= strstr(line, NAME " (deleted)\n") != NULL;
+		named |= !!strstr(line, NAME " (deleted)\n");
 	fclose(f);
 	CHECK(named);
 }
@@ -275,7 +275,7 @@ SURVIVE(names_of_memfds)
 	while (fgets(line, sizeof(line), f))
 		for (i = 0; i < 4; i++) {
 			snprintf(link, sizeof(link), "/memfd:%s (deleted)\n", names[i]);
-			found += strstr(line, link) != NULL;
+			found += !!strstr(line, link);
 		}
 	fclose(f);
 	CHECK_EQ(found, 4);

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Pages that are not where they were: swapped out, or merged by KSM. */
+#include <sys/mman.h>
+#include <sys/swap.h>
+
+#include "ckpt_test.h"
+
+#define PAGE	4096UL
+#define LEN	(1024 * PAGE)
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
+
+#define SWAP_FILE	"/var/tmp/ckpt-swap"
+#define SWAP_SIZE	(64UL << 20)
+#define KSM		"/sys/kernel/mm/ksm/"
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+
+static bool have_swap;
+static long ksm_before = -1;
+
+static long read_long(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	long n = -1;
+
+	if (f && fscanf(f, "%ld", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void write_long(const char *path, long n)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f)
+		return;
+	fprintf(f, "%ld", n);
+	fclose(f);
+}
+
+/* What mkswap(8) writes. */
+static bool make_swap(int fd)
+{
+	unsigned int info[3] = { 1, SWAP_SIZE / PAGE - 1, 0 };
+
+	return !posix_fallocate(fd, 0, SWAP_SIZE) &&
+	       pwrite(fd, info, sizeof(info), 1024) == sizeof(info) &&
+	       pwrite(fd, "SWAPSPACE2", 10, PAGE - 10) == 10 && !fsync(fd);
+}
+
+/* Swap and ksmd, for as long as the tests run. */
+__attribute__((constructor)) static void begin(void)
+{
+	int fd = open(SWAP_FILE, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+	have_swap = fd >= 0 && make_swap(fd) && !swapon(SWAP_FILE, 0);
+	close(fd);
+	ksm_before = read_long(KSM "run");
+	if (ksm_before < 0)
+		return;
+	write_long(KSM "sleep_millisecs", 10);
+	write_long(KSM "pages_to_scan", 4000);
+	write_long(KSM "run", 1);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	if (have_swap)
+		swapoff(SWAP_FILE);
+	unlink(SWAP_FILE);
+	if (ksm_before >= 0)
+		write_long(KSM "run", ksm_before);
+}
+
+static unsigned char *map(size_t len, int flags)
+{
+	void *p = mmap(NULL, len, RW, flags, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static unsigned char expected(size_t i, unsigned int seed)
+{
+	return i >> 6 ^ i >> 12 ^ seed;
+}
+
+static void fill(unsigned char *p, size_t len, unsigned int seed)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += 64)
+		p[i] = expected(i, seed) | 1;
+}
+
+static void verify(const unsigned char *p, size_t len, unsigned int seed)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += 64)
+		CHECK_EQ(p[i], expected(i, seed) | 1);
+}
+
+/* A number from the smaps of the mapping that contains @addr, in kB. */
+static unsigned long smaps_kb(const void *addr, const char *key)
+{
+	unsigned long start, end, kb = 0;
+	bool inside = false;
+	char line[512];
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
+		else if (inside && !strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
+			sscanf(line + strlen(key), ": %lu", &kb);
+	}
+	fclose(f);
+	return kb;
+}
+
+/* Most of @p goes to swap; what is just being looked at does not. */
+static void swap_out(unsigned char *p, size_t len)
+{
+	int i;
+
+	for (i = 0; i < 500 && smaps_kb(p, "Swap") < (len >> 10) * 3 / 4; i++) {
+		CHECK(!madvise(p, len, MADV_PAGEOUT));
+		subject_sleep_ms(10);
+	}
+	CHECK(smaps_kb(p, "Swap") >= (len >> 10) * 3 / 4);
+}
+
+SURVIVE_IF(private_memory_in_swap, have_swap, "no swap")
+{
+	unsigned char *p = map(LEN, ANON);
+
+	fill(p, LEN, 1);
+	swap_out(p, LEN);
+	subject_ready();
+	verify(p, LEN, 1);
+	memset(p, 1, LEN);
+}
+
+SURVIVE_IF(shared_memory_in_swap, have_swap, "no swap")
+{
+	unsigned char *p = map(LEN, MAP_SHARED | MAP_ANONYMOUS);
+	int status;
+	pid_t kid;
+
+	fill(p, LEN, 2);
+	kid = fork();
+	if (!kid) {
+		while (((volatile unsigned char *)p)[1] != 1)
+			subject_sleep_ms(20);
+		verify(p, LEN, 2);
+		_exit(0);
+	}
+	swap_out(p, LEN);
+	subject_ready();
+	p[1] = 1;
+	verify(p, LEN, 2);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+/* Parent and child refer to the same places in swap. */
+SURVIVE_IF(relatives_in_swap, have_swap, "no swap")
+{
+	volatile int *shared = (void *)map(PAGE, MAP_SHARED | MAP_ANONYMOUS);
+	unsigned char *p = map(LEN, ANON);
+	int status;
+	pid_t kid;
+
+	fill(p, LEN, 3);
+	/* before they share it: what is shared is not swapped for one of them */
+	swap_out(p, LEN);
+	kid = fork();
+	if (!kid) {
+		memset(p, 99, PAGE);
+		shared[0] = 1;
+		while (shared[1] != 1)
+			subject_sleep_ms(20);
+		CHECK_EQ(p[64], 99);
+		fill(p, PAGE, 3);
+		verify(p, LEN, 3);
+		_exit(0);
+	}
+	while (shared[0] != 1)
+		subject_sleep_ms(1);
+	CHECK(smaps_kb(p, "Swap") >= (LEN >> 10) / 2);
+	subject_ready();
+	verify(p, LEN, 3);
+	memset(p, 0, LEN);
+	shared[1] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+static void wait_merged(long pages)
+{
+	int i;
+
+	for (i = 0; i < 1000 && read_long("/proc/self/ksm_merging_pages") < pages; i++)
+		subject_sleep_ms(10);
+	CHECK(read_long("/proc/self/ksm_merging_pages") >= pages);
+}
+
+SURVIVE_IF(merged_memory, ksm_before >= 0, "no KSM")
+{
+	unsigned char *p = map(256 * PAGE, ANON);
+	int i, status;
+	pid_t kid;
+
+	CHECK(!madvise(p, 256 * PAGE, MADV_MERGEABLE));
+	for (i = 0; i < 256; i++)
+		memset(p + i * PAGE, 'a' + i % 4, PAGE);
+	wait_merged(200);
+	kid = fork();
+	if (!kid) {
+		p[0] = 'z';
+		while (access("go", F_OK))
+			subject_sleep_ms(5);
+		CHECK_EQ(p[0], 'z');
+		for (i = 1; i < 256; i++)
+			CHECK_EQ(p[i * PAGE + i], 'a' + i % 4);
+		_exit(0);
+	}
+	subject_ready();
+	for (i = 0; i < 256; i++)
+		CHECK_EQ(p[i * PAGE + i], 'a' + i % 4);
+	p[4 * PAGE] = 'b';
+	CHECK_EQ(p[8 * PAGE], 'a');
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+	/* still wanted, and so done again */
+	wait_merged(200);
+	CHECK(!madvise(p, 256 * PAGE, MADV_UNMERGEABLE));
+}
+
+TEST_HARNESS_MAIN
