@@ -15,6 +15,7 @@
 #include "census.h"
 
 #define FAULTS		"/sys/kernel/debug/"
+#define HUGE_PAGES	"/proc/sys/vm/nr_hugepages"
 #define MANY		(1 << 30)
 
 static const char * const kinds[] = { "failslab", "fail_page_alloc" };
@@ -123,6 +124,13 @@ static void subject_of_all_sorts(void)
 	CHECK(!fcntl(fd, F_SETLK, &(struct flock){ .l_type = F_WRLCK, .l_len = 10 }));
 	CHECK(mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED);
 	CHECK(dup2(fd, 300) == 300);
+	fd = open("unlinked", O_CREAT | O_RDWR, 0600);
+	CHECK_EQ(write(fd, "kept", 4), 4);
+	CHECK(!unlink("unlinked"));
+	p = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	CHECK(p != MAP_FAILED);
+	p[0] = 1;
 	CHECK(!pipe(fds));
 	CHECK_EQ(write(fds[1], "data", 4), 4);
 	CHECK(!mkfifo("fifo", 0644) && open("fifo", O_RDWR) >= 0);
@@ -220,6 +228,7 @@ FIXTURE_SETUP(fault)
 	memset(&self->s, 0, sizeof(self->s));
 	if (access("/proc/self/fail-nth", F_OK) || !prepare_faults())
 		SKIP(return, "no fault injection");
+	ASSERT_TRUE(put_text(HUGE_PAGES, "4"));
 	ASSERT_TRUE(census_adopt_orphans());
 	ASSERT_TRUE(subject_start(&self->s, subject_of_all_sorts)) subject_print(&self->s);
 	ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
@@ -236,6 +245,7 @@ FIXTURE_TEARDOWN(fault)
 	if (self->s.pid > 0)
 		subject_kill(&self->s);
 	census_kill_children();
+	put_text(HUGE_PAGES, "0");
 	subject_clean(&self->s);
 }
 

@@ -308,6 +308,8 @@ static void too_few(struct __test_metadata *_metadata, struct subject *s, void (
 	ASSERT_TRUE(resize_pool(1));
 	EXPECT_EQ(subject_restart(s, 0), -ENOMEM) subject_print(s);
 	EXPECT_TRUE(log_has(s, "not enough huge pages of 2048 kB")) subject_print(s);
+	EXPECT_EQ(pool_info("HugePages_Free"), 1);
+	EXPECT_EQ(pool_info("HugePages_Rsvd"), 0);
 	ASSERT_TRUE(resize_pool(POOL));
 	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
 	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
