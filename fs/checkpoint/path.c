@@ -209,6 +209,7 @@ static bool regular_by_path(const struct super_block *sb)
 	switch (sb->s_magic) {
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
+	case HUGETLBFS_MAGIC:
 	case OVERLAYFS_SUPER_MAGIC:
 	case V9FS_MAGIC:
 	case NFS_SUPER_MAGIC:

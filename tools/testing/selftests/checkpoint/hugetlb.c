@@ -2,6 +2,7 @@
 /* Memory of the huge page pool: contents, reservations, and a pool that is too small. */
 #include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/shm.h>
 
 #include "ckpt_test.h"
@@ -295,6 +296,40 @@ SURVIVE_HUGE(file_that_is_not_mapped)
 	p = map(2 * HUGE, RW, MAP_SHARED, fd);
 	verify(p, HUGE, 7);
 	CHECK_EQ(p[HUGE], 0);
+}
+
+SURVIVE_HUGE(file_with_a_name)
+{
+	unsigned char *p, *q;
+	char link[128] = "";
+	int fd;
+
+	CHECK(!mkdir("huge", 0755) && !mount("none", "huge", "hugetlbfs", 0, NULL));
+	fd = open("huge/file", O_CREAT | O_RDWR, 0600);
+	CHECK(fd >= 0 && !ftruncate(fd, 2 * HUGE));
+	p = map(2 * HUGE, RW, MAP_SHARED, fd);
+	q = map(2 * HUGE, RW, MAP_PRIVATE, fd);
+	fill(p, HUGE, 10);
+	q[1] = 11;
+	subject_ready();
+	CHECK(readlink("/proc/self/fd/3", link, sizeof(link) - 1) > 0);
+	CHECK(strstr(link, "/huge/file"));
+	verify(p, HUGE, 10);
+	verify(q, HUGE, 10);
+	CHECK_EQ(q[1], 11);
+	CHECK_EQ(p[1], 0);
+	p[HUGE] = 12;
+	CHECK_EQ(q[HUGE], 12);
+	CHECK(!unlink("huge/file") && !umount2("huge", MNT_DETACH) && !rmdir("huge"));
+}
+
+REFUSE(file_without_a_name, EOPNOTSUPP, "unlinked")
+{
+	CHECK(!mkdir("huge", 0755) && !mount("none", "huge", "hugetlbfs", 0, NULL));
+	CHECK(open("huge/file", O_CREAT | O_RDWR, 0600) >= 0);
+	CHECK(!unlink("huge/file"));
+	subject_ready();
+	CHECK(!umount2("huge", MNT_DETACH) && !rmdir("huge"));
 }
 
 /* The machine has fewer huge pages when the subject is restarted. */
