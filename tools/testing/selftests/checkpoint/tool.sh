@@ -301,14 +301,28 @@ test_shell_job()
 
 # A job in the foreground of a terminal reads from it; so it does in the next
 # terminal, where ckpt must give it the foreground, and take it back.
+# shown TEXT FILE: wait until it is there
+shown()
+{
+	local i
+	for ((i = 0; i < 300; i++)); do
+		! grep -q "$1" "$2" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
 test_foreground_job()
 {
 	# shellcheck disable=SC2016
 	local job='while read -r line; do echo "got $line"; done; exit 5'
+	rm -f first.out second.out
 	cat >first <<-EOT
 	set -m
-	(sleep 2; $ckpt checkpoint --shell-job --kill -o job \$(cat pid)) &
+	(until grep -q 'got one' first.out; do sleep 0.1; done
+	$ckpt checkpoint --shell-job --kill -o job \$(cat pid) && echo saved) &
 	bash -c 'echo \$\$ >pid; $job'
+	wait
 	EOT
 	cat >second <<-EOT
 	set -m
@@ -316,9 +330,10 @@ test_foreground_job()
 	echo status \$?
 	read -r line && echo "shell has \$line"
 	EOT
-	(sleep 1; echo one; sleep 3) | script -qec 'bash first' first.out >/dev/null
-	(sleep 2; echo two; sleep 1; printf '\4'; sleep 1; echo three; sleep 1) |
-		script -qec 'bash second' second.out >/dev/null
+	(echo one; shown saved first.out) | script -qefc 'bash first' first.out >/dev/null
+	(echo two; shown 'got two' second.out; printf '\4'; shown 'status 5' second.out
+	 echo three; shown 'shell has' second.out) |
+		script -qefc 'bash second' second.out >/dev/null
 	grep -q 'got one' first.out && grep -q 'got two' second.out &&
 		grep -q 'status 5' second.out && grep -q 'shell has three' second.out
 }
