@@ -79,7 +79,10 @@ int ckpt_tmpfs_collect(struct ckpt_ctx *ctx, struct file *file)
 	if (!buf)
 		return -ENOMEM;
 	why = ckpt_path_obstacle(ctx, &path, buf);
-	ret = why ? ckpt_file_refuse(ctx, file, "unlinked file %pD4: its mount: %s", file, why) : 0;
+	if (IS_ERR_OR_NULL(why))
+		ret = PTR_ERR_OR_ZERO(why);
+	else
+		ret = ckpt_file_refuse(ctx, file, "unlinked file %pD4: its mount: %s", file, why);
 	__putname(buf);
 	return ret;
 }

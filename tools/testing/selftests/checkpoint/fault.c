@@ -322,7 +322,9 @@ static long us_now(void)
 /* What the kernel says if there is no memory for an inode, or to queue a signal */
 static bool is_shortage(long ret)
 {
-	return ret == -ENOMEM || ret == -ENFILE || ret == -ENOSPC || ret == -EAGAIN;
+	/* ENOLCK is what the kernel calls a lack of memory for a lock */
+	return ret == -ENOMEM || ret == -ENFILE || ret == -ENOSPC || ret == -EAGAIN ||
+	       ret == -ENOLCK;
 }
 
 /* Whoever fails says why, and that it is for want of memory. */
