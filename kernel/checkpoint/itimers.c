@@ -80,12 +80,12 @@ static void itimers_start(void *data)
 	const struct ckpt_rec_task_itimers *rec = data;
 	struct signal_struct *sig = current->signal;
 
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	sig->next_posix_timer_id = rec->next_timer_id;
 	real_start(sig, rec);
 	cpu_start(sig, rec, ITIMER_VIRTUAL, CPUCLOCK_VIRT);
 	cpu_start(sig, rec, ITIMER_PROF, CPUCLOCK_PROF);
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
 	/* One that is pending already stays one. */
 	if (rec->flags & CKPT_ITIMERF_ALARM)
 		kill_pid_info(SIGALRM, SEND_SIG_PRIV, task_tgid(current));

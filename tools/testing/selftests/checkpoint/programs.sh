@@ -83,6 +83,7 @@ run_program()
 # slower the machine, the more it gets done while we look.
 all_generations()
 {
+	# shellcheck disable=SC2034 # for programs/python.sh
 	local i jobs=$((500 * ${CKPT_SLOW:-2}))
 	program_load python "$work/generations" && program_reference || return
 	program_start "run.$1"
