@@ -205,6 +205,10 @@ static json_t *object(const struct info_object *object)
 		return json_pack("{s:s, s:o}", "type", "files", "table", fd_table(object));
 	case CKPT_OBJ_SIGHAND:
 		return json_pack("{s:s}", "type", "sighand");
+	case CKPT_OBJ_SECCOMP_FILTER:
+		return json_pack("{s:s}", "type", "seccomp_filter");
+	case CKPT_OBJ_IO_CONTEXT:
+		return json_pack("{s:s}", "type", "io_context");
 	default:
 		return json_pack("{s:s, s:I}", "type", "other",
 				 "object_type", (json_int_t)object->type);
