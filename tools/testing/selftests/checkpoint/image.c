@@ -184,13 +184,28 @@ TEST_F(image, foreign)
 	EXPECT_REFUSED(self->len, "image");
 }
 
+/* A dead child keeps its leader's number in use until its reaper has come. */
+static bool wait_for_number(pid_t pid)
+{
+	int ms;
+
+	for (ms = 0; ms < SUBJECT_TIMEOUT_MS; ms += 2) {
+		if (syscall(SYS_pidfd_open, pid, 0) < 0 && errno == ESRCH)
+			return true;
+		subject_sleep_ms(2);
+	}
+	return false;
+}
+
 TEST_F(image, pid_taken)
 {
 	/* exit_signal, set_tid and set_tid_size of struct clone_args */
 	uint64_t args[11] = { [4] = SIGCHLD, [8] = (uintptr_t)&self->s.pid, [9] = 1 };
-	pid_t thief = syscall(SYS_clone3, args, sizeof(args));
 	char text[32];
+	pid_t thief;
 
+	ASSERT_TRUE(wait_for_number(self->s.pid));
+	thief = syscall(SYS_clone3, args, sizeof(args));
 	if (!thief)
 		for (;;)
 			pause();
