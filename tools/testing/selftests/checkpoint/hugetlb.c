@@ -5,7 +5,7 @@
 #include <sys/mount.h>
 #include <sys/shm.h>
 
-#include "ckpt_test.h"
+#include "mapping.h"
 
 #define PAGE	4096UL
 #define HUGE	(2UL << 20)
@@ -57,14 +57,6 @@ __attribute__((destructor)) static void empty_pool(void)
 #define SURVIVE_HUGE(name) \
 	SURVIVE_IF(name, pool_size() >= POOL, "no pool of huge pages of 2 MiB")
 
-static unsigned char *map(size_t len, int prot, int flags, int fd)
-{
-	void *p = mmap(NULL, len, prot, flags, fd, 0);
-
-	CHECK(p != MAP_FAILED);
-	return p;
-}
-
 static unsigned char expected(size_t i, unsigned int seed)
 {
 	return i >> 9 ^ i >> 12 ^ i >> 20 ^ seed;
@@ -84,25 +76,6 @@ static void verify(const unsigned char *p, size_t len, unsigned int seed)
 
 	for (i = 0; i < len; i += 512)
 		CHECK_EQ(p[i], expected(i, seed));
-}
-
-/* A number from the smaps of the mapping that begins at @addr, in kB. */
-static long smaps_kb(const void *addr, const char *key)
-{
-	unsigned long start, end, kb = ~0UL;
-	bool inside = false;
-	char line[512];
-	FILE *f = fopen("/proc/self/smaps", "r");
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start == (unsigned long)addr;
-		else if (inside && !strncmp(line, key, strlen(key)))
-			sscanf(line + strlen(key), ": %lu", &kb);
-	}
-	fclose(f);
-	return kb;
 }
 
 static long pool_info(const char *key)

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 
-#include "ckpt_test.h"
+#include "mapping.h"
 
 #define PAGE	4096UL
 #define HUGE	(2UL << 20)
@@ -28,14 +28,6 @@
 #define __NR_mseal	462
 #endif
 
-static unsigned char *map(size_t len, int prot, int flags, int fd)
-{
-	void *p = mmap(NULL, len, prot, flags, fd, 0);
-
-	CHECK(p != MAP_FAILED);
-	return p;
-}
-
 static void fill(unsigned char *p, size_t len, unsigned int seed)
 {
 	size_t i;
@@ -50,25 +42,6 @@ static void verify(const unsigned char *p, size_t len, unsigned int seed)
 
 	for (i = 0; i < len; i += 64)
 		CHECK_EQ(p[i], (unsigned char)(i >> 6 ^ i >> 12 ^ seed));
-}
-
-/* A number from the smaps of the mapping that contains @addr, in kB. */
-static unsigned long smaps_kb(const void *addr, const char *key)
-{
-	unsigned long start, end, kb = ~0UL;
-	bool inside = false;
-	char line[512];
-	FILE *f = fopen("/proc/self/smaps", "r");
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
-		else if (inside && !strncmp(line, key, strlen(key)))
-			sscanf(line + strlen(key), ": %lu", &kb);
-	}
-	fclose(f);
-	return kb;
 }
 
 static unsigned char *huge_area(size_t len)

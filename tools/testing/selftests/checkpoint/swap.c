@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 #include <sys/swap.h>
 
-#include "ckpt_test.h"
+#include "mapping.h"
 
 #define PAGE	4096UL
 #define LEN	(1024 * PAGE)
@@ -77,14 +77,6 @@ __attribute__((destructor)) static void end(void)
 		write_long(KSM "run", ksm_before);
 }
 
-static unsigned char *map(size_t len, int flags)
-{
-	void *p = mmap(NULL, len, RW, flags, -1, 0);
-
-	CHECK(p != MAP_FAILED);
-	return p;
-}
-
 static unsigned char expected(size_t i, unsigned int seed)
 {
 	return i >> 6 ^ i >> 12 ^ seed;
@@ -106,25 +98,6 @@ static void verify(const unsigned char *p, size_t len, unsigned int seed)
 		CHECK_EQ(p[i], expected(i, seed) | 1);
 }
 
-/* A number from the smaps of the mapping that contains @addr, in kB. */
-static unsigned long smaps_kb(const void *addr, const char *key)
-{
-	unsigned long start, end, kb = 0;
-	bool inside = false;
-	char line[512];
-	FILE *f = fopen("/proc/self/smaps", "r");
-
-	CHECK(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
-		else if (inside && !strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
-			sscanf(line + strlen(key), ": %lu", &kb);
-	}
-	fclose(f);
-	return kb;
-}
-
 /* Most of @p goes to swap; what is just being looked at does not. */
 static void swap_out(unsigned char *p, size_t len)
 {
@@ -139,7 +112,7 @@ static void swap_out(unsigned char *p, size_t len)
 
 SURVIVE_IF(private_memory_in_swap, have_swap, "no swap")
 {
-	unsigned char *p = map(LEN, ANON);
+	unsigned char *p = map(LEN, RW, ANON, -1);
 
 	fill(p, LEN, 1);
 	swap_out(p, LEN);
@@ -150,7 +123,7 @@ SURVIVE_IF(private_memory_in_swap, have_swap, "no swap")
 
 SURVIVE_IF(shared_memory_in_swap, have_swap, "no swap")
 {
-	unsigned char *p = map(LEN, MAP_SHARED | MAP_ANONYMOUS);
+	unsigned char *p = map(LEN, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
 	int status;
 	pid_t kid;
 
@@ -173,8 +146,8 @@ SURVIVE_IF(shared_memory_in_swap, have_swap, "no swap")
 /* Parent and child refer to the same places in swap. */
 SURVIVE_IF(relatives_in_swap, have_swap, "no swap")
 {
-	volatile int *shared = (void *)map(PAGE, MAP_SHARED | MAP_ANONYMOUS);
-	unsigned char *p = map(LEN, ANON);
+	volatile int *shared = (void *)map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+	unsigned char *p = map(LEN, RW, ANON, -1);
 	int status;
 	pid_t kid;
 
@@ -214,7 +187,7 @@ static void wait_merged(long pages)
 
 SURVIVE_IF(merged_memory, ksm_before >= 0, "no KSM")
 {
-	unsigned char *p = map(256 * PAGE, ANON);
+	unsigned char *p = map(256 * PAGE, RW, ANON, -1);
 	int i, status;
 	pid_t kid;
 

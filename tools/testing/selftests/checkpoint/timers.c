@@ -5,31 +5,19 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "ckpt_test.h"
+#include "clock.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
 #define MS 1000000LL
-#define NSEC 1000000000LL
-
-/* In ticks of user and system mode, which ITIMER_PROF counts. */
-#define CLOCK_PROCESS_PROF ((clockid_t)(~0U << 3))
 
 static volatile sig_atomic_t signals;
 
 static void on_signal(int sig)
 {
 	signals++;
-}
-
-static long long clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	CHECK(!clock_gettime(clock, &ts));
-	return ts.tv_sec * NSEC + ts.tv_nsec;
 }
 
 static void count_signal(int sig)

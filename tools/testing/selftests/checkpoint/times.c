@@ -6,17 +6,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "ckpt_test.h"
-
-#define NSEC 1000000000LL
-
-static long long clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	CHECK(!clock_gettime(clock, &ts));
-	return ts.tv_sec * NSEC + ts.tv_nsec;
-}
+#include "clock.h"
 
 static void burn_ms(int ms)
 {
@@ -128,9 +118,6 @@ static void on_xcpu(int sig)
 {
 	over_limit = 1;
 }
-
-/* The clock that the limit is measured by: ticks in user and in system mode. */
-#define CLOCK_PROCESS_PROF ((clockid_t)(~0U << 3))
 
 /* A second may be used in all: that before the checkpoint counts. */
 SURVIVE(cpu_limit_counts_on)

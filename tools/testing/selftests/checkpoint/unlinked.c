@@ -4,7 +4,7 @@
 #include <sys/mman.h>
 #include <sys/xattr.h>
 
-#include "ckpt_test.h"
+#include "mapping.h"
 
 #define PAGE	4096UL
 #define RW	(PROT_READ | PROT_WRITE)
@@ -19,14 +19,6 @@
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC	0x20
 #endif
-
-static unsigned char *map(size_t len, int prot, int flags, int fd)
-{
-	void *p = mmap(NULL, len, prot, flags, fd, 0);
-
-	CHECK(p != MAP_FAILED);
-	return p;
-}
 
 static int create(void)
 {

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef _MAPPING_H
+#define _MAPPING_H
+
+#include "ckpt_test.h"
+
+static inline unsigned char *map(size_t len, int prot, int flags, int fd)
+{
+	void *p = mmap(NULL, len, prot, flags, fd, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+/* The number behind @key in the smaps of the mapping that contains @addr, mostly in kB */
+static inline unsigned long smaps_kb(const void *addr, const char *key)
+{
+	unsigned long start, end, kb = ~0UL;
+	bool inside = false;
+	char line[512];
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
+		else if (inside && !strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
+			sscanf(line + strlen(key), ": %lu", &kb);
+	}
+	fclose(f);
+	return kb;
+}
+
+#endif
