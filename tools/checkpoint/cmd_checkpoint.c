@@ -222,7 +222,7 @@ static int checkpoint_to_file(struct job *job)
 	int id;
 	int ret;
 
-	ret = ckpt_output_open(job->output, &out);
+	ret = ckpt_output_open(job->output, keep, &out);
 	if (ret) {
 		complain("%s: %s", job->output, strerror(-ret));
 		return ret;
@@ -240,7 +240,7 @@ static int checkpoint_to_file(struct job *job)
 		return id;
 	}
 	name = job->temporary ? must(strdup(job->temporary)) : NULL;
-	ret = ckpt_output_commit(out, keep);
+	ret = ckpt_output_commit(out);
 	if (ret && keep && name)
 		complain("%s: %s; the image is in %s", job->output, strerror(-ret), name);
 	else if (ret)

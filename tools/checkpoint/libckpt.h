@@ -165,17 +165,18 @@ const char *ckpt_strerror(int error);
 
 struct ckpt_output;
 
-/** ckpt_output_open - begin to write @path; *@out is set on success */
-int ckpt_output_open(const char *path, struct ckpt_output **out);
+/**
+ * ckpt_output_open - begin to write @path; *@out is set on success
+ * @keep: the only copy of something: keep the file, under a temporary name, when
+ *        it cannot be made durable, and when the process ends before that
+ */
+int ckpt_output_open(const char *path, bool keep, struct ckpt_output **out);
 /** ckpt_output_fd - the descriptor for ckpt_checkpoint() */
 int ckpt_output_fd(const struct ckpt_output *out);
-/** ckpt_output_name - the name of the file until it is complete, NULL if it has its own */
+/** ckpt_output_name - the temporary name of the file, NULL if it has none */
 const char *ckpt_output_name(const struct ckpt_output *out);
-/**
- * ckpt_output_commit - make the file durable, give it its name, free @out
- * @keep: if that fails leave the file under its temporary name, else remove it
- */
-int ckpt_output_commit(struct ckpt_output *out, bool keep);
+/** ckpt_output_commit - make the file durable, give it its name, free @out */
+int ckpt_output_commit(struct ckpt_output *out);
 /** ckpt_output_discard - remove what was written and free @out; NULL is allowed */
 void ckpt_output_discard(struct ckpt_output *out);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An image file on its way: it has a temporary name beside the final one until
- * it is complete and on disk.
+ * An image file on its way: it has no name, or a temporary one beside the final
+ * one, until it is complete and on disk.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,9 +18,18 @@
 
 struct ckpt_output {
 	int fd;
+	bool keep;
 	char *path;		/* NULL if written to directly */
-	char name[PATH_MAX];
+	char name[PATH_MAX];	/* empty as long as the file has none */
 };
+
+/* The link in /proc by which a file without a name can be reached */
+#define FD_LINK_SIZE	40
+
+static void fd_link(char *link, int fd)
+{
+	snprintf(link, FD_LINK_SIZE, "/proc/self/fd/%d", fd);
+}
 
 /* A link keeps pointing to the image; what it points to is replaced. */
 static char *final_path(const char *path)
@@ -29,24 +39,54 @@ static char *final_path(const char *path)
 	return real ? real : strdup(path);
 }
 
+static int open_unnamed(struct ckpt_output *out)
+{
+	char link[FD_LINK_SIZE];
+	char *copy = strdup(out->path);
+
+	if (!copy)
+		return -ENOMEM;
+	out->fd = open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	free(copy);
+	if (out->fd < 0)
+		return -errno;
+	fd_link(link, out->fd);
+	if (!access(link, F_OK))
+		return 0;
+	close(out->fd);
+	return -ENOENT;
+}
+
+static int open_named(struct ckpt_output *out)
+{
+	int len = snprintf(out->name, sizeof(out->name), "%s.XXXXXX", out->path);
+
+	if (len >= (int)sizeof(out->name))
+		return -ENAMETOOLONG;
+	out->fd = mkostemp(out->name, O_CLOEXEC);
+	return out->fd < 0 ? -errno : 0;
+}
+
 /*
+ * A file without a name needs nobody to remove it. Not every file system has
+ * that, and a file that is to be kept whatever happens must have a name.
+ *
  * The image holds the memory of the processes: nobody else may read it, unless
- * the file of that name says so already.
+ * the file of the final name says so already.
  */
 static int open_beside(struct ckpt_output *out, const char *path)
 {
 	struct stat st;
-	int len;
+	int ret;
 
 	out->path = final_path(path);
 	if (!out->path)
 		return -ENOMEM;
-	len = snprintf(out->name, sizeof(out->name), "%s.XXXXXX", out->path);
-	if (len >= (int)sizeof(out->name))
-		return -ENAMETOOLONG;
-	out->fd = mkostemp(out->name, O_CLOEXEC);
-	if (out->fd < 0)
-		return -errno;
+	if (out->keep || open_unnamed(out)) {
+		ret = open_named(out);
+		if (ret)
+			return ret;
+	}
 	if (!stat(out->path, &st))
 		(void)!fchmod(out->fd, st.st_mode & 0666);
 	return 0;
@@ -58,7 +98,7 @@ static int open_directly(struct ckpt_output *out, const char *path)
 	return out->fd < 0 ? -errno : 0;
 }
 
-int ckpt_output_open(const char *path, struct ckpt_output **result)
+int ckpt_output_open(const char *path, bool keep, struct ckpt_output **result)
 {
 	struct ckpt_output *out = calloc(1, sizeof(*out));
 	struct stat st;
@@ -67,6 +107,7 @@ int ckpt_output_open(const char *path, struct ckpt_output **result)
 	if (!out)
 		return -ENOMEM;
 	out->fd = -1;
+	out->keep = keep;
 	if (!stat(path, &st) && !S_ISREG(st.st_mode))
 		ret = open_directly(out, path);
 	else
@@ -87,7 +128,7 @@ int ckpt_output_fd(const struct ckpt_output *out)
 
 const char *ckpt_output_name(const struct ckpt_output *out)
 {
-	return out->path ? out->name : NULL;
+	return out->name[0] ? out->name : NULL;
 }
 
 static int sync_directory(const char *path)
@@ -116,6 +157,43 @@ static int make_durable(const struct ckpt_output *out)
 	return 0;
 }
 
+/* link() does not replace a file: that takes a second name, and rename(). */
+static int link_beside(struct ckpt_output *out, const char *link)
+{
+	unsigned int random;
+	int len;
+
+	do {
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return -EIO;
+		len = snprintf(out->name, sizeof(out->name), "%s.%06x", out->path,
+			       random & 0xffffff);
+		if (len >= (int)sizeof(out->name))
+			return -ENAMETOOLONG;
+		if (!linkat(AT_FDCWD, link, AT_FDCWD, out->name, AT_SYMLINK_FOLLOW))
+			return rename(out->name, out->path) ? -errno : 0;
+	} while (errno == EEXIST);
+	return -errno;
+}
+
+static int give_name(struct ckpt_output *out)
+{
+	char link[FD_LINK_SIZE];
+
+	if (out->name[0])
+		return rename(out->name, out->path) ? -errno : 0;
+	fd_link(link, out->fd);
+	if (!linkat(AT_FDCWD, link, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW))
+		return 0;
+	return errno == EEXIST ? link_beside(out, link) : -errno;
+}
+
+static void remove_name(const struct ckpt_output *out)
+{
+	if (out->name[0])
+		unlink(out->name);
+}
+
 static void release(struct ckpt_output *out)
 {
 	close(out->fd);
@@ -123,17 +201,17 @@ static void release(struct ckpt_output *out)
 	free(out);
 }
 
-int ckpt_output_commit(struct ckpt_output *out, bool keep)
+int ckpt_output_commit(struct ckpt_output *out)
 {
 	int ret = 0;
 
 	if (!out->path)
 		goto out;
 	ret = make_durable(out);
-	if (!ret && rename(out->name, out->path))
-		ret = -errno;
-	if (ret && !keep)
-		unlink(out->name);
+	if (!ret)
+		ret = give_name(out);
+	if (ret && !out->keep)
+		remove_name(out);
 	if (!ret)
 		ret = sync_directory(out->path);
 out:
@@ -145,7 +223,6 @@ void ckpt_output_discard(struct ckpt_output *out)
 {
 	if (!out)
 		return;
-	if (out->path)
-		unlink(out->name);
+	remove_name(out);
 	release(out);
 }
