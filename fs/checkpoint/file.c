@@ -321,7 +321,7 @@ static int refuse_anon(struct ckpt_ctx *ctx, struct file *file)
 static int refuse_unknown(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct inode *inode = file_inode(file);
-	struct socket *sock = sock_from_file(file);
+	struct socket *sock = IS_ENABLED(CONFIG_NET) ? sock_from_file(file) : NULL;
 
 	if (sock)
 		return refuse_socket(ctx, file, sock);
