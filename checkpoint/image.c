@@ -289,44 +289,27 @@ int ckpt_writer_pages(struct ckpt_writer *w, u32 objref, const struct ckpt_page_
 }
 
 /**
- * ckpt_writer_hash_init() - begin the payload hash of a DATA block
- * @w: the writer, whose last record announced the block
- */
-void ckpt_writer_hash_init(struct ckpt_writer *w)
-{
-	ckpt_writer_seal(w);
-	xxh64_reset(&w->data, w->seq);
-}
-
-/**
- * ckpt_writer_hash() - add a piece of payload to the hash of a DATA block
- * @w: the writer
- * @buf: the piece
- * @len: its length
- */
-void ckpt_writer_hash(struct ckpt_writer *w, const void *buf, size_t len)
-{
-	xxh64_update(&w->data, buf, len);
-}
-
-/**
  * ckpt_writer_data_header() - write the header of a DATA block
- * @w: the writer, with the hash of the whole payload
+ * @w: the writer, whose last record announced the block
  * @len: bytes of payload, as announced: whole pages
+ * @hash: xxh64 of the payload, seed 0
  *
  * After this the caller passes exactly @len bytes to where the image goes.
  *
  * Return: 0 or the errno of the first error.
  */
-int ckpt_writer_data_header(struct ckpt_writer *w, u32 len)
+int ckpt_writer_data_header(struct ckpt_writer *w, u32 len, u64 hash)
 {
-	struct ckpt_block *block = (struct ckpt_block *)(w->buf + w->sealed);
-	u64 pos = w->offset + w->sealed + sizeof(*block);
+	struct ckpt_block *block;
 	u32 pad = 0;
+	u64 pos;
 	int err;
 
+	ckpt_writer_seal(w);
 	if (w->err)
 		return w->err;
+	block = (struct ckpt_block *)(w->buf + w->sealed);
+	pos = w->offset + w->sealed + sizeof(*block);
 	if (w->align)
 		pad = -(w->base + pos) & (w->align - 1);
 	*block = (struct ckpt_block){
@@ -334,7 +317,7 @@ int ckpt_writer_data_header(struct ckpt_writer *w, u32 len)
 		.pad = pad,
 		.len = len,
 		.offset = w->offset + w->sealed,
-		.hash = xxh64_digest(&w->data),
+		.hash = hash,
 	};
 	ckpt_writer_frame(w, block);
 	memset(block + 1, 0, pad);
@@ -354,11 +337,8 @@ int ckpt_writer_data_header(struct ckpt_writer *w, u32 len)
  */
 int ckpt_writer_data(struct ckpt_writer *w, const void *buf, u32 len)
 {
-	int err;
+	int err = ckpt_writer_data_header(w, len, xxh64(buf, len, 0));
 
-	ckpt_writer_hash_init(w);
-	ckpt_writer_hash(w, buf, len);
-	err = ckpt_writer_data_header(w, len);
 	if (err)
 		return err;
 	err = w->write(w->priv, buf, len);
@@ -704,7 +684,7 @@ int ckpt_reader_data_begin(struct ckpt_reader *r)
 	err = ckpt_reader_pad(r, r->block.pad);
 	if (err)
 		return err;
-	xxh64_reset(&r->data, r->block.seq);
+	xxh64_reset(&r->data, 0);
 	r->data_left = r->block.len;
 	r->data_due = 0;
 	r->in_data = true;

@@ -33,7 +33,6 @@
  * @used: bytes of records in @buf
  * @sealed: bytes of a complete META block in @buf that a DATA block follows
  * @headers: hash over the block headers
- * @data: hash over the payload of the DATA block being prepared
  */
 struct ckpt_writer {
 	int (*write)(void *priv, const void *buf, size_t len);
@@ -48,7 +47,6 @@ struct ckpt_writer {
 	u32 used;
 	u32 sealed;
 	struct xxh64_state headers;
-	struct xxh64_state data;
 };
 
 int ckpt_writer_init(struct ckpt_writer *w,
@@ -63,13 +61,11 @@ int ckpt_writer_flush(struct ckpt_writer *w);
 int ckpt_writer_trailer(struct ckpt_writer *w);
 
 /*
- * A DATA block after ckpt_writer_pages(): hash_init, hash of all of the
- * payload, header; then the caller itself passes the payload to the sink.
- * ckpt_writer_data() does it all for payload that is in one place.
+ * A DATA block after ckpt_writer_pages(): the header; then the caller itself
+ * passes the payload to the sink. ckpt_writer_data() does both for payload that
+ * is in one place.
  */
-void ckpt_writer_hash_init(struct ckpt_writer *w);
-void ckpt_writer_hash(struct ckpt_writer *w, const void *buf, size_t len);
-int ckpt_writer_data_header(struct ckpt_writer *w, u32 len);
+int ckpt_writer_data_header(struct ckpt_writer *w, u32 len, u64 hash);
 int ckpt_writer_data(struct ckpt_writer *w, const void *buf, u32 len);
 
 /**

@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
+#include <linux/xxhash.h>
 
 #include "internal.h"
 #include "restart.h"
@@ -336,24 +337,38 @@ static size_t ckpt_bvecs_len(const struct bio_vec *bvecs, unsigned int nr)
 	return len;
 }
 
-/* Pages that keep still are hashed and written where they are. */
-static int ckpt_write_stable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs,
-			     unsigned int nr, size_t len)
+/**
+ * ckpt_hash_pages() - the hash of page contents for ckpt_write_pages()
+ * @bvecs: the pages, which nobody writes to
+ * @nr: number of @bvecs
+ *
+ * Context: Any.
+ * Return: The hash.
+ */
+u64 ckpt_hash_pages(const struct bio_vec *bvecs, unsigned int nr)
 {
-	struct bvec_iter at = { .bi_size = len };
-	struct ckpt_writer *w = &ctx->writer;
-	struct iov_iter iter;
+	struct bvec_iter at = { .bi_size = ckpt_bvecs_len(bvecs, nr) };
+	struct xxh64_state state;
 	struct bio_vec bv;
 	void *addr;
-	int err;
 
-	ckpt_writer_hash_init(w);
+	xxh64_reset(&state, 0);
 	for_each_bvec(bv, bvecs, at, at) {
 		addr = bvec_kmap_local(&bv);
-		ckpt_writer_hash(w, addr, bv.bv_len);
+		xxh64_update(&state, addr, bv.bv_len);
 		kunmap_local(addr);
 	}
-	err = ckpt_writer_data_header(w, len);
+	return xxh64_digest(&state);
+}
+
+/* Pages that keep still are written from where they are. */
+static int ckpt_write_stable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs,
+			     unsigned int nr, size_t len, u64 hash)
+{
+	struct ckpt_writer *w = &ctx->writer;
+	int err = ckpt_writer_data_header(w, len, hash);
+	struct iov_iter iter;
+
 	if (err)
 		return err;
 	iov_iter_bvec(&iter, ITER_SOURCE, bvecs, nr, len);
@@ -386,7 +401,8 @@ static int ckpt_write_unstable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs
  * @nr_runs: number of @runs
  * @bvecs: the pages of all CKPT_RUN_DATA runs, in order; none if there are none
  * @nr_bvecs: number of @bvecs
- * @unstable: someone may write to the pages meanwhile
+ * @hash: what ckpt_hash_pages() made of @bvecs; NULL if someone may write to the
+ *	pages meanwhile
  *
  * Context: May sleep.
  * Return: 0, -EINVAL if @runs are not consistent, -EOVERFLOW if they are too
@@ -394,7 +410,7 @@ static int ckpt_write_unstable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs
  */
 int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_run *runs,
 		     unsigned int nr_runs, const struct bio_vec *bvecs,
-		     unsigned int nr_bvecs, bool unstable)
+		     unsigned int nr_bvecs, const u64 *hash)
 {
 	size_t len = ckpt_bvecs_len(bvecs, nr_bvecs);
 	int err = -EINVAL;
@@ -404,8 +420,8 @@ int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_ru
 							       "too many pages at once"));
 	err = ckpt_writer_pages(&ctx->writer, objref, runs, nr_runs, len);
 	if (!err && len)
-		err = unstable ? ckpt_write_unstable(ctx, bvecs, len) :
-				 ckpt_write_stable(ctx, bvecs, nr_bvecs, len);
+		err = hash ? ckpt_write_stable(ctx, bvecs, nr_bvecs, len, *hash) :
+			     ckpt_write_unstable(ctx, bvecs, len);
 	return ckpt_stream_wrote(ctx, err);
 }
 

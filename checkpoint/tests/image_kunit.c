@@ -609,7 +609,7 @@ static void forge(struct stream *s, struct ckpt_block claim, const void *payload
 	claim.len = claim.len ?: len;
 	claim.seq = seq;
 	claim.offset = s->len;
-	claim.hash = xxh64(payload, len, seq);
+	claim.hash = xxh64(payload, len, claim.kind == CKPT_BLOCK_DATA ? 0 : seq);
 	xxh64_update(&s->w.headers, &claim, sizeof(claim));
 	stream_write(s, &claim, sizeof(claim));
 	stream_write(s, payload, len);

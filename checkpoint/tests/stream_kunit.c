@@ -83,8 +83,10 @@ static void stream_exit(struct kunit *test)
 static int write_pages(struct env *env, unsigned int nr, bool unstable)
 {
 	const struct ckpt_page_run run = { .index = 1, .nr = nr };
+	u64 hash = ckpt_hash_pages(env->bvecs, nr);
 
-	return ckpt_write_pages(&env->ctx, 1, &run, 1, env->bvecs, nr, unstable);
+	return ckpt_write_pages(&env->ctx, 1, &run, 1, env->bvecs, nr,
+				unstable ? NULL : &hash);
 }
 
 static int write_image(struct env *env, unsigned int nr, bool unstable)

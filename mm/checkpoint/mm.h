@@ -9,37 +9,56 @@
 #include <linux/checkpoint.h>
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/workqueue.h>
 
 /* pages in one DATA block */
 #define CKPT_BATCH_PAGES	(CKPT_BLOCK_DATA_MAX / PAGE_SIZE)
 #define CKPT_BATCH_RUNS		1024
 
 /**
- * struct ckpt_batch - page contents on their way into one CKPT_REC_PAGES
- * @ctx: the checkpoint
- * @objref: the mm or shared memory object that the pages belong to
- * @unstable: someone may write to the pages meanwhile
+ * struct ckpt_batch_part - page contents on their way into one CKPT_REC_PAGES
  * @nr_runs: used entries of @runs
  * @nr_bvecs: used entries of @bvecs; each holds a reference on its folio
  * @nr_pages: pages in @bvecs
+ * @hash_work: finds @hash
+ * @hash: that of @bvecs
  * @runs: where the pages belong
  * @bvecs: their contents
+ */
+struct ckpt_batch_part {
+	unsigned int nr_runs;
+	unsigned int nr_bvecs;
+	unsigned int nr_pages;
+	struct work_struct hash_work;
+	u64 hash;
+	struct ckpt_page_run runs[CKPT_BATCH_RUNS];
+	struct bio_vec bvecs[CKPT_BATCH_PAGES];
+};
+
+/**
+ * struct ckpt_batch - pages of an object on their way into the image
+ * @ctx: the checkpoint
+ * @objref: the mm or shared memory object that the pages belong to
+ * @unstable: someone may write to the pages meanwhile
+ * @filling: part that takes pages
+ * @full: the other one while it is full and not written yet, or NULL
+ * @parts: a full one is hashed on another CPU while the one before is written
  */
 struct ckpt_batch {
 	struct ckpt_ctx *ctx;
 	u32 objref;
 	bool unstable;
-	unsigned int nr_runs;
-	unsigned int nr_bvecs;
-	unsigned int nr_pages;
-	struct ckpt_page_run runs[CKPT_BATCH_RUNS];
-	struct bio_vec bvecs[CKPT_BATCH_PAGES];
+	struct ckpt_batch_part *filling;
+	struct ckpt_batch_part *full;
+	struct ckpt_batch_part parts[2];
 };
 
+/* batch.c */
 struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unstable);
 void ckpt_batch_free(struct ckpt_batch *batch);
 bool ckpt_batch_page(struct ckpt_batch *batch, u64 index, struct page *page, u32 flags);
 bool ckpt_batch_cow(struct ckpt_batch *batch, u64 index, u32 src_objref, u64 src_index);
+int ckpt_batch_make_room(struct ckpt_batch *batch);
 int ckpt_batch_flush(struct ckpt_batch *batch);
 
 /**

@@ -13,147 +13,9 @@
 
 #include "mm.h"
 
-/**
- * ckpt_batch_alloc() - prepare to write pages of an object
- * @ctx: the checkpoint
- * @objref: mm or shared memory object
- * @unstable: someone may write to the pages meanwhile
- *
- * Context: Process context, may sleep.
- * Return: The batch, empty, or NULL without memory.
- */
-struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unstable)
-{
-	struct ckpt_batch *batch = kvmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT);
-
-	if (!batch)
-		return NULL;
-	batch->ctx = ctx;
-	batch->objref = objref;
-	batch->unstable = unstable;
-	batch->nr_runs = 0;
-	batch->nr_bvecs = 0;
-	batch->nr_pages = 0;
-	return batch;
-}
-
-static void batch_put_pages(struct ckpt_batch *batch)
-{
-	unsigned int i;
-
-	for (i = 0; i < batch->nr_bvecs; i++)
-		folio_put(page_folio(batch->bvecs[i].bv_page));
-	batch->nr_runs = 0;
-	batch->nr_bvecs = 0;
-	batch->nr_pages = 0;
-}
-
-/**
- * ckpt_batch_free() - drop a batch and what is still in it
- * @batch: the batch or NULL
- */
-void ckpt_batch_free(struct ckpt_batch *batch)
-{
-	if (!batch)
-		return;
-	batch_put_pages(batch);
-	kvfree(batch);
-}
-
-static bool batch_run(struct ckpt_batch *batch, u64 index, u32 flags, u32 src_objref,
-		      u64 src_index)
-{
-	struct ckpt_page_run *run;
-
-	if (batch->nr_runs) {
-		run = &batch->runs[batch->nr_runs - 1];
-		if (run->flags == flags && run->index + run->nr == index &&
-		    run->src_objref == src_objref && run->nr < U32_MAX &&
-		    (flags != CKPT_RUN_COW || run->src_index + run->nr == src_index)) {
-			run->nr++;
-			return true;
-		}
-	}
-	if (batch->nr_runs == CKPT_BATCH_RUNS)
-		return false;
-	batch->runs[batch->nr_runs++] = (struct ckpt_page_run) {
-		.index = index,
-		.nr = 1,
-		.flags = flags,
-		.src_index = src_index,
-		.src_objref = src_objref,
-	};
-	return true;
-}
-
-/**
- * ckpt_batch_page() - add a page with its contents
- * @batch: the batch
- * @index: where it belongs
- * @page: the page; its folio is referenced until the batch is flushed
- * @flags: CKPT_RUN_DATA, CKPT_RUN_SHARED or CKPT_RUN_HUGE
- *
- * Context: Any.
- * Return: false if the batch is full.
- */
-bool ckpt_batch_page(struct ckpt_batch *batch, u64 index, struct page *page, u32 flags)
-{
-	struct folio *folio = page_folio(page);
-	struct bio_vec *bv;
-
-	if (batch->nr_pages == CKPT_BATCH_PAGES || !batch_run(batch, index, flags, 0, 0))
-		return false;
-	batch->nr_pages++;
-	if (batch->nr_bvecs) {
-		bv = &batch->bvecs[batch->nr_bvecs - 1];
-		if (bv->bv_page + (bv->bv_len >> PAGE_SHIFT) == page &&
-		    page_folio(bv->bv_page) == folio) {
-			bv->bv_len += PAGE_SIZE;
-			return true;
-		}
-	}
-	folio_get(folio);
-	bvec_set_page(&batch->bvecs[batch->nr_bvecs++], page, PAGE_SIZE, 0);
-	return true;
-}
-
-/**
- * ckpt_batch_cow() - add a page that another mm has already brought
- * @batch: the batch
- * @index: where it belongs
- * @src_objref: the other mm
- * @src_index: where it is there
- *
- * Context: Any.
- * Return: false if the batch is full.
- */
-bool ckpt_batch_cow(struct ckpt_batch *batch, u64 index, u32 src_objref, u64 src_index)
-{
-	return batch_run(batch, index, CKPT_RUN_COW, src_objref, src_index);
-}
-
-/**
- * ckpt_batch_flush() - write what is in a batch
- * @batch: the batch, empty afterwards
- *
- * Context: Process context, no locks.
- * Return: 0 or an errno of ckpt_write_pages().
- */
-int ckpt_batch_flush(struct ckpt_batch *batch)
-{
-	int ret;
-
-	if (!batch->nr_runs)
-		return 0;
-	ret = ckpt_write_pages(batch->ctx, batch->objref, batch->runs, batch->nr_runs,
-			       batch->bvecs, batch->nr_bvecs, batch->unstable);
-	batch_put_pages(batch);
-	return ret;
-}
-
 /* Why a walk ends before the end of the mapping. */
 enum walk_stop {
-	WALK_FULL = 1,	/* the batch must be flushed */
+	WALK_FULL = 1,	/* the batch has no more room */
 	WALK_FAULT,	/* not in memory */
 	WALK_RESERVE,	/* cow must allocate */
 	WALK_PINNED,
@@ -406,7 +268,7 @@ static int walk_stopped(struct page_walk *pw, struct ckpt_ctx *ctx, int stop)
 {
 	switch (stop) {
 	case WALK_FULL:
-		return ckpt_batch_flush(pw->batch);
+		return ckpt_batch_make_room(pw->batch);
 	case WALK_FAULT:
 		return 0;
 	case WALK_RESERVE:

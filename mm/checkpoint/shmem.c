@@ -186,7 +186,7 @@ static int add_page(struct ckpt_batch *batch, pgoff_t index, struct page *page)
 
 	if (ckpt_batch_page(batch, index, page, CKPT_RUN_DATA))
 		return 0;
-	ret = ckpt_batch_flush(batch);
+	ret = ckpt_batch_make_room(batch);
 	if (!ret && !ckpt_batch_page(batch, index, page, CKPT_RUN_DATA))
 		ret = -EIO;
 	return ret;

@@ -40,7 +40,8 @@
  * @len: bytes of payload, at most CKPT_BLOCK_META_MAX or CKPT_BLOCK_DATA_MAX
  * @seq: number of this block, from 0
  * @offset: stream position of this header
- * @hash: xxh64 of the payload, seeded with @seq
+ * @hash: xxh64 of the payload; seeded with @seq, but with 0 in DATA blocks,
+ *	which may be hashed before their turn comes
  */
 struct ckpt_block {
 	__u32 magic;
