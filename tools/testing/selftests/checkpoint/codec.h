@@ -34,6 +34,11 @@ static inline uint32_t align8(uint32_t len)
 	return (len + 7) & ~7U;
 }
 
+static inline uint64_t block_hash(const struct ckpt_block *block, const void *payload)
+{
+	return XXH64(payload, block->len, block->kind == CKPT_BLOCK_DATA ? 0 : block->seq);
+}
+
 /* Reading a good image */
 
 static inline bool image_add(struct image *image, bool data, const struct ckpt_record *head,
@@ -81,7 +86,7 @@ static inline bool image_parse(struct image *image, const unsigned char *p, size
 		bool ok;
 
 		if (block->magic != CKPT_BLOCK_MAGIC ||
-		    XXH64(payload, block->len, block->seq) != block->hash)
+		    block_hash(block, payload) != block->hash)
 			return false;
 		if (block->kind == CKPT_BLOCK_META)
 			ok = image_add_meta(image, payload, block->len);
@@ -116,7 +121,7 @@ static inline void seal(struct output *out, struct ckpt_block *block)
 {
 	block->magic = CKPT_BLOCK_MAGIC;
 	block->seq = out->seq++;
-	block->hash = XXH64(block + 1, block->len, block->seq);
+	block->hash = block_hash(block, block + 1);
 	XXH64_update(out->headers, block, sizeof(*block));
 }
 
