@@ -192,13 +192,14 @@ static int add_page(struct ckpt_batch *batch, pgoff_t index, struct page *page)
 	return ret;
 }
 
+/* What fallocate() has put behind the end has no contents. */
 static int write_pages(struct ckpt_ctx *ctx, struct inode *inode, struct ckpt_batch *batch)
 {
-	pgoff_t index = 0;
+	pgoff_t index = 0, end = DIV_ROUND_UP_ULL(i_size_read(inode), PAGE_SIZE);
 	struct page *page;
 	int ret = 0;
 
-	for (; next_present(inode->i_mapping, &index); index++) {
+	for (; next_present(inode->i_mapping, &index) && index < end; index++) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		page = shmem_page(inode, index);

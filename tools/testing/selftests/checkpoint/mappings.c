@@ -279,6 +279,23 @@ SURVIVE(memfd)
 	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
 }
 
+SURVIVE(memfd_with_pages_behind_its_end)
+{
+	int fd = syscall(SYS_memfd_create, "subject", MFD_CLOEXEC);
+	char c = 'a';
+
+	CHECK(fd >= 0);
+	CHECK_EQ(pwrite(fd, &c, 1, 2 * PAGE), 1);
+	CHECK(!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 8 * PAGE));
+	subject_ready();
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 2 * PAGE + 1);
+	CHECK(!ftruncate(fd, 4 * PAGE));
+	CHECK_EQ(pread(fd, &c, 1, 3 * PAGE), 1);
+	CHECK_EQ(c, 0);
+	CHECK_EQ(pread(fd, &c, 1, 2 * PAGE), 1);
+	CHECK_EQ(c, 'a');
+}
+
 SURVIVE(sealed_memfd_is_sealed_again)
 {
 	int fd = syscall(SYS_memfd_create, "sealed", MFD_ALLOW_SEALING);
