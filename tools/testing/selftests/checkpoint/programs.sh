@@ -7,8 +7,8 @@
 # compared with an undisturbed run; see programs/lib.sh.
 #
 # Environment:
-#   PROGRAMS  which (default: all, but not "generations": python again and again,
-#             which takes as long as all the others)
+#   PROGRAMS  which (default: some; the others have a script of their own;
+#             "generations" is python again and again)
 #   REPEAT    how often each (default: 1)
 #   GENERATIONS  how many of them (default: 10)
 #   CHECKS    how often each must be found free of leaks while it runs, in runs
