@@ -25,7 +25,8 @@ int ckpt_arch_write(struct ckpt_ctx *ctx)
 	struct ckpt_rec_arch rec = {};
 
 	ckpt_arch_fill(ctx, &rec);
-	return ckpt_write(ctx, CKPT_REC_ARCH, &rec, sizeof(rec));
+	return ckpt_write(ctx, CKPT_REC_ARCH, &rec, sizeof(rec)) ?:
+	       ckpt_arch_vdso_write(ctx, ctx->root_task);
 }
 
 /**
@@ -41,7 +42,9 @@ int ckpt_arch_read(struct ckpt_ctx *ctx)
 	int err;
 
 	err = ckpt_read(ctx, CKPT_REC_ARCH, &rec, sizeof(rec));
-	return err ?: ckpt_arch_check(ctx, &rec);
+	if (!err)
+		err = ckpt_arch_check(ctx, &rec);
+	return err ?: ckpt_arch_vdso_read(ctx, &rec);
 }
 
 /* Until it is reaped, a dead task keeps the signal handlers that it may have shared. */

@@ -205,6 +205,7 @@ void ckpt_ctx_free(struct ckpt_ctx *ctx)
 	ckpt_set_whom(ctx, NULL);
 	ckpt_objhash_destroy(&ctx->objhash);
 	ckpt_cow_free(ctx->cow);
+	ckpt_arch_vdso_free(ctx->vdso);
 	ckpt_tree_free(&ctx->tree);
 	if (ctx->root_task)
 		put_task_struct(ctx->root_task);
@@ -343,6 +344,18 @@ bool ckpt_caller_capable(struct ckpt_ctx *ctx, int cap)
 struct ckpt_cow **ckpt_cow_slot(struct ckpt_ctx *ctx)
 {
 	return &ctx->cow;
+}
+
+/**
+ * ckpt_vdso_slot() - Where the architecture keeps the vdso of an image
+ * @ctx: the context of a restart
+ *
+ * Return: address of a pointer that ckpt_ctx_free() passes to
+ * ckpt_arch_vdso_free().
+ */
+struct ckpt_foreign_vdso **ckpt_vdso_slot(struct ckpt_ctx *ctx)
+{
+	return &ctx->vdso;
 }
 
 /**

@@ -288,6 +288,13 @@ const char *ckpt_whom(struct ckpt_ctx *ctx);
 void ckpt_arch_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec);
 int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec);
 
+/* The vdso of an image from another kernel build: hangs on the context, freed with it. */
+struct ckpt_foreign_vdso;
+struct ckpt_foreign_vdso **ckpt_vdso_slot(struct ckpt_ctx *ctx);
+int ckpt_arch_vdso_write(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_arch_vdso_read(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *arch);
+void ckpt_arch_vdso_free(struct ckpt_foreign_vdso *foreign);
+
 /* Owner kinds that other kinds refer to; each is defined beside its code. */
 extern const struct ckpt_obj_ops ckpt_pipe_obj_ops;
 extern const struct ckpt_obj_ops ckpt_shmem_obj_ops;
@@ -300,13 +307,15 @@ extern const struct ckpt_obj_ops ckpt_files_obj_ops;
 /*
  * What an architecture keeps in an mm. The code is in its mm directory;
  * ckpt_arch_vma() tells whether a mapping is restored by ckpt_arch_mm_restore(),
- * in the context of current, into the empty mm of current.
+ * in the context of current, into the empty mm of current. ckpt_arch_mm_finish()
+ * follows when the other mappings are there.
  */
 struct mm_struct;
 struct vm_area_struct;
 int ckpt_arch_mm_collect(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_arch_mm_write(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_arch_mm_finish(struct ckpt_ctx *ctx, struct mm_struct *mm);
 bool ckpt_arch_vma(struct vm_area_struct *vma);
 
 /* Copy-on-write bookkeeping of a checkpoint: hangs on the context, freed with it. */

@@ -478,6 +478,8 @@ static int restore_into(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		ret = ckpt_arch_mm_restore(ctx, mm);
 	if (!ret)
 		ret = ckpt_mm_read_vmas(ctx, mm);
+	if (!ret)
+		ret = ckpt_arch_mm_finish(ctx, mm);
 	if (ret)
 		return ret;
 	if (!(rec->flags & CKPT_MM_THP_DISABLE))

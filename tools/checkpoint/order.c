@@ -14,6 +14,7 @@
 enum place {
 	AT_HEADER,
 	AT_ARCH,
+	AT_VDSO,
 	AT_TREE,
 	AT_OBJECTS,	/* objects and tasks may begin here */
 	IN_OBJECT,
@@ -90,6 +91,14 @@ static const char *check_arch(struct ckpt_order *order, const struct ckpt_image_
 {
 	if (record->type != CKPT_REC_ARCH)
 		return "the record of the architecture is missing";
+	order->place = AT_VDSO;
+	return NULL;
+}
+
+static const char *check_vdso(struct ckpt_order *order, const struct ckpt_image_record *record)
+{
+	if (record->type != CKPT_REC_VDSO)
+		return "the record of the vdso is missing";
 	order->place = AT_TREE;
 	return NULL;
 }
@@ -263,6 +272,8 @@ const char *ckpt_order_check(struct ckpt_order *order, const struct ckpt_image_r
 	switch (order->place) {
 	case AT_HEADER:
 		return check_header(order, record);
+	case AT_VDSO:
+		return check_vdso(order, record);
 	case AT_ARCH:
 		return check_arch(order, record);
 	case AT_TREE:

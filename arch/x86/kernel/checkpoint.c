@@ -15,6 +15,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/xxhash.h>
+#include <asm/checkpoint.h>
 #include <asm/cpuid.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
@@ -189,6 +190,21 @@ static int vdso_build_id(u8 *id)
 }
 
 /**
+ * ckpt_same_vdso() - was the image made with our 64-bit vdso?
+ * @rec: what the image says of its machine
+ *
+ * Return: whether its code is the same.
+ */
+bool ckpt_same_vdso(const struct ckpt_rec_arch *rec)
+{
+	u8 id[CKPT_BUILD_ID_LEN] = {};
+
+	vdso_build_id(id);
+	return rec->vdso_size == vdso_image_64.size &&
+	       !memcmp(rec->vdso_build_id, id, sizeof(id));
+}
+
+/**
  * ckpt_arch_fill - describe this machine
  * @ctx: the checkpoint
  * @rec: record to be filled
@@ -232,7 +248,6 @@ static int check_xfeatures(struct ckpt_ctx *ctx, u64 missing)
 int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 {
 	u64 missing;
-	u8 id[CKPT_BUILD_ID_LEN] = {};
 
 	missing = rec->cpu_features & ~cpu_feature_mask();
 	if (missing)
@@ -243,10 +258,6 @@ int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 	if (rec->xstate_layout != xstate_layout(rec->xfeatures))
 		return ckpt_err(ctx, -EOPNOTSUPP,
 				"this CPU has another layout of the XSAVE area than the image");
-	vdso_build_id(id);
-	if (rec->vdso_size != vdso_image_64.size || memcmp(rec->vdso_build_id, id, sizeof(id)))
-		return ckpt_err(ctx, -EOPNOTSUPP,
-				"different vdso: the image was made by another kernel build");
 	return 0;
 }
 
@@ -461,6 +472,9 @@ static int regs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 		return err;
 	if (!regs_valid(&rec))
 		return ckpt_err(ctx, -EINVAL, "%s: bad registers", ckpt_whom(ctx));
+	err = ckpt_vdso_check_ip(ctx, current->mm, rec.ip);
+	if (err)
+		return err;
 	return ckpt_task_defer(ctx, regs_restore_late, &rec, sizeof(rec));
 }
 

@@ -7,6 +7,7 @@
 #include <linux/mmu_context.h>
 #include <linux/pkeys.h>
 #include <linux/sched/mm.h>
+#include <asm/checkpoint.h>
 #include <asm/mmu.h>
 #include <asm/vdso.h>
 
@@ -204,5 +205,8 @@ int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	ret = restore_pkeys(ctx, mm, &rec);
 	if (ret)
 		return ret;
-	return rec.vdso ? map_vdso_at(ctx, mm, &rec) : 0;
+	if (!rec.vdso)
+		return 0;
+	return ckpt_vdso_is_foreign(ctx) ? ckpt_vdso_note(ctx, mm, &rec) :
+					   map_vdso_at(ctx, mm, &rec);
 }

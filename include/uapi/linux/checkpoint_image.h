@@ -76,8 +76,8 @@ struct ckpt_record {
 /* Record types. Numbers are never reused. */
 enum {
 	/*
-	 * the frame: order is HEADER ARCH TREE_TASK* (OBJ ...)* (TASK ... TASK_END)*
-	 * (DEAD_TASK ... TASK_END)* TRAILER
+	 * the frame: order is HEADER ARCH VDSO TREE_TASK* (OBJ ...)*
+	 * (TASK ... TASK_END)* (DEAD_TASK ... TASK_END)* TRAILER
 	 */
 	CKPT_REC_HEADER		= 1,
 	CKPT_REC_ARCH		= 2,
@@ -88,6 +88,7 @@ enum {
 	CKPT_REC_TRAILER	= 7,
 	CKPT_REC_PAGES		= 8,
 	CKPT_REC_DEAD_TASK	= 9,
+	CKPT_REC_VDSO		= 10,
 	CKPT_REC_FRAME_MAX,	/* stays last of its group, as the next two */
 
 	/* objects */
@@ -221,6 +222,37 @@ struct ckpt_rec_arch {
 	__u32 xstate_layout;
 	__u32 vdso_size;
 	__u8 vdso_build_id[CKPT_BUILD_ID_LEN];
+};
+
+/* Functions of the vdso; what they are called is in arch/x86/mm/checkpoint_vdso.c. */
+enum {
+	CKPT_VDSO_CLOCK_GETTIME,
+	CKPT_VDSO_GETTIMEOFDAY,
+	CKPT_VDSO_TIME,
+	CKPT_VDSO_GETCPU,
+	CKPT_VDSO_CLOCK_GETRES,
+	CKPT_VDSO_GETRANDOM,
+	CKPT_VDSO_MAX,
+};
+
+/**
+ * struct ckpt_rec_vdso - CKPT_REC_VDSO: the 64-bit vdso, for a kernel that has another
+ * @text_size: bytes of its text, whole pages
+ * @data_size: bytes of the data pages in front of it
+ * @spare: offset in them of a page that is not read by the code
+ * @second: offset in them of the page that tasks in a time namespace have
+ *	instead of the first, and the first instead of it
+ * @entry: offset of each function in the text, 0 if there is none
+ *
+ * The text follows, then the first data page and the one at @second. They are in
+ * a state in which the code calls the kernel.
+ */
+struct ckpt_rec_vdso {
+	__u32 text_size;
+	__u32 data_size;
+	__u32 spare;
+	__u32 second;
+	__u32 entry[CKPT_VDSO_MAX];
 };
 
 #define CKPT_TASK_NONE		0xffffffffU

@@ -42,4 +42,17 @@ static inline void ckpt_arch_reset_task(void)
 	clear_thread_flag(TIF_ADDR32);
 }
 
+struct ckpt_ctx;
+struct ckpt_rec_arch;
+struct ckpt_rec_mm_arch;
+struct mm_struct;
+
+bool ckpt_same_vdso(const struct ckpt_rec_arch *rec);
+
+/* mm/checkpoint_vdso.c */
+bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx);
+int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
+		   const struct ckpt_rec_mm_arch *rec);
+int ckpt_vdso_check_ip(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ip);
+
 #endif /* _ASM_X86_CHECKPOINT_H */

@@ -99,6 +99,22 @@ static inline bool image_parse(struct image *image, const unsigned char *p, size
 	return image->nr && image->items[image->nr - 1].type == CKPT_REC_TRAILER;
 }
 
+static inline void image_free(struct image *image)
+{
+	while (image->nr)
+		free(image->items[--image->nr].payload);
+}
+
+static inline struct item *image_first(struct image *image, uint16_t type)
+{
+	size_t i;
+
+	for (i = 0; i < image->nr; i++)
+		if (!image->items[i].data && image->items[i].type == type)
+			return &image->items[i];
+	return NULL;
+}
+
 /* Writing one, with whatever is in it */
 
 struct output {

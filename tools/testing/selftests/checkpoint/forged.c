@@ -75,6 +75,7 @@ struct forgery {
 
 #define F_CKPT_REC_HEADER	ckpt_rec_header
 #define F_CKPT_REC_ARCH		ckpt_rec_arch
+#define F_CKPT_REC_VDSO		ckpt_rec_vdso
 #define F_CKPT_REC_TREE_TASK	ckpt_rec_tree_task
 #define F_CKPT_REC_OBJ		ckpt_rec_obj
 #define F_CKPT_REC_PAGES	ckpt_rec_pages
@@ -113,8 +114,12 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_ARCH, cpu_features, ~0ULL, EOPNOTSUPP, "this CPU lacks"),
 	F(CKPT_REC_ARCH, xfeatures, 1ULL << 62 | 3, EOPNOTSUPP, "lacks XSAVE component 62"),
 	F(CKPT_REC_ARCH, xstate_layout, 1, EOPNOTSUPP, "another layout of the XSAVE area"),
-	F(CKPT_REC_ARCH, vdso_size, 4095, EOPNOTSUPP, "different vdso"),
-	F(CKPT_REC_ARCH, vdso_build_id[3], 0x55, EOPNOTSUPP, "different vdso"),
+	F(CKPT_REC_VDSO, text_size, 4095, EINVAL, "bad vdso"),
+	F(CKPT_REC_VDSO, text_size, 1U << 31, EINVAL, "bad vdso"),
+	F(CKPT_REC_VDSO, data_size, 0, EINVAL, "bad vdso"),
+	F(CKPT_REC_VDSO, spare, ~0U, EINVAL, "bad vdso"),
+	F(CKPT_REC_VDSO, second, 1, EINVAL, "bad vdso"),
+	F(CKPT_REC_VDSO, entry[0], ~0U, EINVAL, "bad vdso"),
 	/* counts */
 	F(CKPT_REC_HEADER, nr_tasks, HUGE, EINVAL, "tasks"),
 	F(CKPT_REC_HEADER, nr_tasks, 0, EINVAL, "0 tasks"),
@@ -168,22 +173,11 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_TASK_REGS, fs_base, 1ULL << 63, EINVAL, "bad registers"),
 };
 
-static struct item *first_of(struct image *image, uint16_t type)
-{
-	size_t i;
-
-	for (i = 0; i < image->nr; i++)
-		if (!image->items[i].data && image->items[i].type == type)
-			return &image->items[i];
-	return NULL;
-}
-
 static void copy_good(void)
 {
 	size_t i;
 
-	for (i = 0; i < work.nr; i++)
-		free(work.items[i].payload);
+	image_free(&work);
 	work = good;
 	for (i = 0; i < work.nr; i++) {
 		work.items[i].payload = malloc(good.items[i].len + 1);
@@ -267,7 +261,7 @@ TEST_F_TIMEOUT(forged, one_field, 300)
 		struct item *item;
 
 		copy_good();
-		item = first_of(&work, f->type);
+		item = image_first(&work, f->type);
 		ASSERT_TRUE(item && item->len >= f->offset + f->size) {
 			fprintf(stderr, "# no record of type %u\n", f->type);
 		}
@@ -286,12 +280,12 @@ TEST_F_TIMEOUT(forged, lengths, 300)
 	uint16_t type;
 
 	for (type = 1; type < CKPT_REC_TASK_MAX; type++) {
-		struct item *item = first_of(&good, type);
+		struct item *item = image_first(&good, type);
 
 		if (!item || type == CKPT_REC_TRAILER)
 			continue;
 		copy_good();
-		item = first_of(&work, type);
+		item = image_first(&work, type);
 		item->claimed = 0xfffffff0;
 		EXPECT_TRUE(refused(try_work(), EINVAL, "record is longer than its block"));
 	}
@@ -314,10 +308,10 @@ TEST_F(forged, length_of_a_block)
 TEST_F(forged, unknown_record)
 {
 	copy_good();
-	first_of(&work, CKPT_REC_TASK_COMM)->type = 199;
+	image_first(&work, CKPT_REC_TASK_COMM)->type = 199;
 	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
 	copy_good();
-	first_of(&work, CKPT_REC_TASK_REGS)->type = 60000;
+	image_first(&work, CKPT_REC_TASK_REGS)->type = 60000;
 	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
 }
 
@@ -327,7 +321,7 @@ TEST_F(forged, longer_record)
 	struct item *item;
 
 	copy_good();
-	item = first_of(&work, CKPT_REC_TASK_RLIMITS);
+	item = image_first(&work, CKPT_REC_TASK_RLIMITS);
 	item->payload = realloc(item->payload, item->len + 8);
 	memset(item->payload + item->len, 1, 8);
 	item->len += 8;
