@@ -23,10 +23,13 @@ static loff_t *ckpt_stream_pos(struct file *file)
 	return file->f_mode & FMODE_STREAM ? NULL : &file->f_pos;
 }
 
-/* One transfer. Neither moves less than it says, nor is it ever restarted. */
+/*
+ * One transfer, never restarted. How far it came is what it returns: unbuffered
+ * writes of network file systems leave @iter where it was.
+ */
 static ssize_t ckpt_stream_transfer(struct file *file, struct iov_iter *iter, bool write)
 {
-	size_t left = iov_iter_count(iter);
+	struct iov_iter before = *iter;
 	ssize_t n;
 
 	if (fatal_signal_pending(current))
@@ -42,8 +45,10 @@ static ssize_t ckpt_stream_transfer(struct file *file, struct iov_iter *iter, bo
 	case -ERESTART_RESTARTBLOCK:
 		return -EINTR;
 	}
-	if (n > 0 && iov_iter_count(iter) != left - n)
+	if (n > 0 && n > iov_iter_count(&before))
 		return -EIO;
+	*iter = before;
+	iov_iter_advance(iter, max(n, 0));
 	return n;
 }
 

@@ -185,6 +185,32 @@ static void stream_file(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, env->file->f_pos, i_size_read(file_inode(env->file)));
 }
 
+static ssize_t (*shmem_write_iter)(struct kiocb *iocb, struct iov_iter *from);
+
+/* As network file systems do when they write unbuffered. */
+static ssize_t write_and_stay(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct iov_iter copy = *from;
+
+	iov_iter_truncate(&copy, 3 * PAGE_SIZE + 5);
+	return shmem_write_iter(iocb, &copy);
+}
+
+static void stream_iterator_stays(struct kunit *test)
+{
+	struct env *env = test->priv;
+	const struct file_operations *shmem = env->file->f_op;
+	struct file_operations fops = *shmem;
+
+	shmem_write_iter = shmem->write_iter;
+	fops.write_iter = write_and_stay;
+	env->file->f_op = &fops;
+	KUNIT_EXPECT_EQ(test, write_image(env, NR_PAGES, false), 0);
+	env->file->f_op = shmem;
+	rewind(env);
+	KUNIT_EXPECT_EQ(test, read_image(env, NR_PAGES), 0);
+}
+
 static void stream_unstable(struct kunit *test)
 {
 	struct env *env = test->priv;
@@ -429,6 +455,7 @@ static void stream_pipe_ends(struct kunit *test)
 
 static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(stream_file),
+	KUNIT_CASE(stream_iterator_stays),
 	KUNIT_CASE(stream_unstable),
 	KUNIT_CASE(stream_aligned),
 	KUNIT_CASE(stream_read_copy),
