@@ -196,15 +196,17 @@ static ssize_t write_and_stay(struct kiocb *iocb, struct iov_iter *from)
 	return shmem_write_iter(iocb, &copy);
 }
 
+static const struct file_operations staying_fops = {
+	.write_iter = write_and_stay,
+};
+
 static void stream_iterator_stays(struct kunit *test)
 {
 	struct env *env = test->priv;
 	const struct file_operations *shmem = env->file->f_op;
-	struct file_operations fops = *shmem;
 
 	shmem_write_iter = shmem->write_iter;
-	fops.write_iter = write_and_stay;
-	env->file->f_op = &fops;
+	env->file->f_op = &staying_fops;
 	KUNIT_EXPECT_EQ(test, write_image(env, NR_PAGES, false), 0);
 	env->file->f_op = shmem;
 	rewind(env);

@@ -316,17 +316,17 @@ static void put_syscall(u8 *stub, u32 nr)
 }
 
 /*
- * cmp $-1, %r8; je 1f; mov $nr, %eax; syscall; ret; 1: mov $-ENOSYS, %rax; ret
+ * cmp $-1, %r8; je 1f; mov $nr, %eax; syscall; ret; 1: mov $-EOPNOTSUPP, %rax; ret
  *
  * The state that a program has is of the old vdso's making and no use to ours;
- * who asks for its size is told that there is no such function.
+ * who asks for its size is told that there is none to be had.
  */
 static void put_getrandom(u8 *stub)
 {
 	static const u8 head[] = { 0x49, 0x83, 0xf8, 0xff, 0x74, 0x08 };
-	static const u8 tail[] = { 0x48, 0xc7, 0xc0, 0xda, 0xff, 0xff, 0xff, 0xc3 };
+	static const u8 tail[] = { 0x48, 0xc7, 0xc0, 0xa1, 0xff, 0xff, 0xff, 0xc3 };
 
-	BUILD_BUG_ON(ENOSYS != 0x100 - 0xda);
+	BUILD_BUG_ON(EOPNOTSUPP != 0x100 - 0xa1);
 	memcpy(stub, head, sizeof(head));
 	put_syscall(stub + sizeof(head), __NR_getrandom);
 	memcpy(stub + sizeof(head) + 8, tail, sizeof(tail));
