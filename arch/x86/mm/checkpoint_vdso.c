@@ -107,7 +107,7 @@ static void copy_data(u8 *page)
 
 	do {
 		seq = vdso_read_begin(now);
-		memcpy(page, &__vvar_page, PAGE_SIZE);
+		copy_page(page, &__vvar_page);
 	} while (vdso_read_retry(now, seq));
 	for (i = 0; i < CS_BASES; i++) {
 		vd[i].seq += 2;
