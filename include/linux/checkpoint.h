@@ -14,6 +14,7 @@ struct ckpt_ctx;
 struct ckpt_rec_file;
 struct task_struct;
 struct file;
+struct inode;
 struct file_operations;
 struct bio_vec;
 struct iov_iter;
@@ -303,6 +304,30 @@ extern const struct ckpt_obj_ops ckpt_mm_obj_ops;
 extern const struct ckpt_obj_ops ckpt_sighand_obj_ops;
 extern const struct ckpt_obj_ops ckpt_fs_obj_ops;
 extern const struct ckpt_obj_ops ckpt_files_obj_ops;
+
+/*
+ * Memory that is a file on shmem or hugetlbfs, by its dentry: who uses it. Its
+ * pages, up to CKPT_REC_PAGES_END.
+ */
+long ckpt_shmem_users(void *dentry);
+int ckpt_shmem_find_holder(struct ckpt_ctx *ctx, void *dentry, struct ckpt_holder *holder);
+int ckpt_shmem_write_pages(struct ckpt_ctx *ctx, struct inode *inode, u32 objref);
+int ckpt_shmem_read_pages(struct ckpt_ctx *ctx, struct file *file);
+
+/* A mapping of @file, which may be an attachment of System V shared memory. */
+#ifdef CONFIG_SYSVIPC
+int ckpt_shm_collect_mapping(struct ckpt_ctx *ctx, struct file *file);
+void ckpt_shm_mapped(struct ckpt_ctx *ctx, struct file *file);
+#else
+static inline int ckpt_shm_collect_mapping(struct ckpt_ctx *ctx, struct file *file)
+{
+	return 0;
+}
+
+static inline void ckpt_shm_mapped(struct ckpt_ctx *ctx, struct file *file)
+{
+}
+#endif
 
 /*
  * What an architecture keeps in an mm. The code is in its mm directory;

@@ -61,8 +61,15 @@ static long count_mappings(struct address_space *mapping)
 	return nr;
 }
 
-/* Open files and mappings: a file opened again through /proc has its own count. */
-static long shmem_ref_users(void *ptr)
+/**
+ * ckpt_shmem_users() - count open files and mappings
+ * @ptr: dentry of shared memory
+ *
+ * A file that was opened again through /proc has a count of its own.
+ *
+ * Context: May sleep.
+ */
+long ckpt_shmem_users(void *ptr)
 {
 	struct dentry *dentry = ptr;
 
@@ -135,7 +142,16 @@ static int shmem_is_holder(struct task_struct *task, void *arg)
 	return 1;
 }
 
-static int shmem_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
+/**
+ * ckpt_shmem_find_holder() - find a task outside the tree that has it open or mapped
+ * @ctx: the checkpoint
+ * @ptr: dentry of shared memory
+ * @holder: where the result goes
+ *
+ * Context: May sleep.
+ * Return: 0 or -ENOENT.
+ */
+int ckpt_shmem_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
 {
 	struct shmem_search search = { .inode = d_inode((struct dentry *)ptr), .holder = holder };
 
@@ -285,24 +301,38 @@ static int write_inode(struct ckpt_ctx *ctx, struct dentry *dentry)
 	return ret;
 }
 
+/**
+ * ckpt_shmem_write_pages() - write the contents of shared memory
+ * @ctx: the checkpoint
+ * @inode: its inode
+ * @objref: the object that is being written
+ *
+ * Context: Process context, no locks.
+ * Return: 0, -ENOMEM, -EINTR or an errno of the stream.
+ */
+int ckpt_shmem_write_pages(struct ckpt_ctx *ctx, struct inode *inode, u32 objref)
+{
+	struct ckpt_batch *batch;
+	int ret;
+
+	/* Without a leak check someone outside may be writing to the pages. */
+	batch = ckpt_batch_alloc(ctx, objref, ckpt_image_flags(ctx) & CKPT_IMAGE_SUBTREE);
+	if (!batch)
+		return ckpt_err(ctx, -ENOMEM, "shared memory: no memory to save pages");
+	ret = write_pages(ctx, inode, batch);
+	ckpt_batch_free(batch);
+	return ret ? ret : ckpt_write(ctx, CKPT_REC_PAGES_END, NULL, 0);
+}
+
 static int shmem_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 {
 	int objref = ckpt_obj_ref(ctx, ptr, &ckpt_shmem_obj_ops);
-	struct ckpt_batch *batch;
 	int ret;
 
 	if (objref < 0)
 		return objref;
 	ret = write_inode(ctx, ptr);
-	if (ret)
-		return ret;
-	/* Without a leak check someone outside may be writing to the pages. */
-	batch = ckpt_batch_alloc(ctx, objref, ckpt_image_flags(ctx) & CKPT_IMAGE_SUBTREE);
-	if (!batch)
-		return ckpt_err(ctx, -ENOMEM, "shared memory: no memory to save pages");
-	ret = write_pages(ctx, d_inode((struct dentry *)ptr), batch);
-	ckpt_batch_free(batch);
-	return ret ? ret : ckpt_write(ctx, CKPT_REC_PAGES_END, NULL, 0);
+	return ret ? ret : ckpt_shmem_write_pages(ctx, d_inode((struct dentry *)ptr), objref);
 }
 
 static struct page *shmem_fill_get(struct ckpt_ctx *ctx, void *obj, u64 index, u32 flags)
@@ -339,6 +369,19 @@ static const struct ckpt_fill_ops shmem_fill_ops = {
 	.get = shmem_fill_get,
 	.install = shmem_fill_install,
 };
+
+/**
+ * ckpt_shmem_read_pages() - read what ckpt_shmem_write_pages() wrote
+ * @ctx: the restart
+ * @file: the shared memory, of its final size
+ *
+ * Context: Process context, no locks.
+ * Return: 0, or an errno after ckpt_err().
+ */
+int ckpt_shmem_read_pages(struct ckpt_ctx *ctx, struct file *file)
+{
+	return ckpt_fill_all(ctx, file, &shmem_fill_ops);
+}
 
 /* NAME_MAX and a NUL, as memfd_create() allows; a tmpfs has paths. */
 #define SHMEM_NAME_LEN	256
@@ -392,7 +435,7 @@ static int restore_file(struct ckpt_ctx *ctx, struct file *file, const struct ck
 	int ret = set_owner(ctx, file_inode(file), rec);
 
 	if (!ret)
-		ret = ckpt_fill_all(ctx, file, &shmem_fill_ops);
+		ret = ckpt_shmem_read_pages(ctx, file);
 	if (!ret)
 		ret = set_seals(ctx, file, rec->seals);
 	return ret;
@@ -465,8 +508,8 @@ const struct ckpt_obj_ops ckpt_shmem_obj_ops = {
 	.stage = CKPT_STAGE_GLOBAL,
 	.ref_grab = shmem_ref_grab,
 	.ref_drop = shmem_ref_drop,
-	.ref_users = shmem_ref_users,
-	.find_holder = shmem_find_holder,
+	.ref_users = ckpt_shmem_users,
+	.find_holder = ckpt_shmem_find_holder,
 	.checkpoint = shmem_checkpoint,
 	.restore = shmem_restore,
 };

@@ -85,21 +85,12 @@ static vm_flags_t flags_known(void)
 	return flags_to_vm(CKPT_VMA_FLAGS_ALL) | VM_DERIVED;
 }
 
-/* SysV attachments put a file of their own before the shared memory file. */
-static bool is_sysv_shm(struct file *file)
-{
-	return (shmem_mapping(file->f_mapping) || is_file_hugepages(file)) &&
-	       file->f_op != file_inode(file)->i_fop;
-}
-
 static const char *file_obstacle(struct vm_area_struct *vma)
 {
 	struct file *file = vma->vm_file;
 
 	if (!strcmp(file_inode(file)->i_sb->s_type->name, "aio"))
 		return "AIO ring";
-	if (is_sysv_shm(file))
-		return "SysV shared memory";
 	if (vma_is_secretmem(vma))
 		return "secret memory";
 	return NULL;
@@ -156,6 +147,8 @@ int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma)
 	ret = ckpt_obj_collect(ctx, vma->vm_file, &ckpt_file_obj_ops);
 	if (ret >= 0 && ckpt_file_is_shmem(vma->vm_file))
 		ret = ckpt_obj_collect(ctx, vma->vm_file->f_path.dentry, &ckpt_shmem_obj_ops);
+	if (ret >= 0)
+		ret = ckpt_shm_collect_mapping(ctx, vma->vm_file);
 	return min(ret, 0);
 }
 
@@ -473,6 +466,8 @@ static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt
 		seals = ckpt_shmem_lift_seal(ctx, file);
 	ret = map_file(ctx, mm, rec, file);
 	ckpt_shmem_put_seal(file, seals);
+	if (!ret)
+		ckpt_shm_mapped(ctx, file);
 	return ret;
 }
 

@@ -140,6 +140,17 @@ static int add_shmem(struct info *info, const struct ckpt_image_record *record)
 	return read_text(&info->object->text, record, sizeof(shmem), shmem.name_len);
 }
 
+static int add_shm(struct info *info, const struct ckpt_image_record *record)
+{
+	struct ckpt_rec_shm shm;
+
+	if (read_head(record, &shm, sizeof(shm)))
+		return -EINVAL;
+	info->object->size = shm.size;
+	info->object->ino = shm.id;
+	return 0;
+}
+
 static int add_file(struct info *info, const struct ckpt_image_record *record)
 {
 	return ckpt_image_record_copy(record, &info->object->file, sizeof(info->object->file));
@@ -182,6 +193,18 @@ static int add_file_shmem(struct info *info, const struct ckpt_image_record *rec
 	if (read_head(record, &shmem, sizeof(shmem)))
 		return -EINVAL;
 	info->object->ref = shmem.shmem_objref;
+	return 0;
+}
+
+static int add_file_shm(struct info *info, const struct ckpt_image_record *record)
+{
+	struct ckpt_rec_file_shm shm;
+
+	if (read_head(record, &shm, sizeof(shm)))
+		return -EINVAL;
+	info->object->size = shm.size;
+	info->object->ino = shm.id;
+	info->object->ref = shm.shm_objref;
 	return 0;
 }
 
@@ -322,11 +345,13 @@ static const struct {
 	{ CKPT_REC_PIPE, OBJECT, add_pipe },
 	{ CKPT_REC_PIPE_BUF, OBJECT, add_pipe_buf },
 	{ CKPT_REC_SHMEM, OBJECT, add_shmem },
+	{ CKPT_REC_SHM, OBJECT, add_shm },
 	{ CKPT_REC_FILE, OBJECT, add_file },
 	{ CKPT_REC_FILE_PATH, OBJECT, add_file_path },
 	{ CKPT_REC_FILE_PIPE, OBJECT, add_file_pipe },
 	{ CKPT_REC_FILE_EXTERNAL, OBJECT, add_file_external },
 	{ CKPT_REC_FILE_SHMEM, OBJECT, add_file_shmem },
+	{ CKPT_REC_FILE_SHM, OBJECT, add_file_shm },
 	{ CKPT_REC_FILE_EVENTFD, OBJECT, add_file_eventfd },
 	{ CKPT_REC_LOCK, OBJECT, add_lock },
 	{ CKPT_REC_FILES_FD, OBJECT, add_fd },
@@ -445,6 +470,8 @@ const char *info_file_kind(const struct info_object *file)
 		return "external";
 	case CKPT_REC_FILE_SHMEM:
 		return "shmem";
+	case CKPT_REC_FILE_SHM:
+		return "sysv_shm";
 	case CKPT_REC_FILE_EVENTFD:
 		return "eventfd";
 	default:

@@ -144,6 +144,11 @@ static json_t *file(const struct info_object *file)
 	case CKPT_REC_FILE_SHMEM:
 		json_object_set_new(json, "shmem", json_integer(file->ref));
 		break;
+	case CKPT_REC_FILE_SHM:
+		json_object_set_new(json, "shmid", json_integer(file->ino));
+		json_object_set_new(json, "size", json_integer(file->size));
+		json_object_set_new(json, "removed", reference(file->ref));
+		break;
 	case CKPT_REC_FILE_EVENTFD:
 		json_object_set_new(json, "count", json_integer(file->size));
 		break;
@@ -191,6 +196,11 @@ static json_t *object(const struct info_object *object)
 	case CKPT_OBJ_SHMEM:
 		return json_pack("{s:s, s:o, s:I, s:I}", "type", "shmem",
 				 "name", text(object->text),
+				 "size", (json_int_t)object->size,
+				 "stored_bytes", (json_int_t)object->data_len);
+	case CKPT_OBJ_SHM:
+		return json_pack("{s:s, s:I, s:I, s:I}", "type", "sysv_shm",
+				 "shmid", (json_int_t)object->ino,
 				 "size", (json_int_t)object->size,
 				 "stored_bytes", (json_int_t)object->data_len);
 	case CKPT_OBJ_FILE:

@@ -113,6 +113,8 @@ enum {
 	CKPT_REC_SIGHAND	= 119,
 	CKPT_REC_LOCK		= 120,
 	CKPT_REC_SECCOMP_FILTER	= 130,
+	CKPT_REC_SHM		= 140,
+	CKPT_REC_FILE_SHM	= 141,
 	CKPT_REC_OBJ_MAX,
 
 	/* per-task state, in restore order */
@@ -153,6 +155,7 @@ enum {
 enum {
 	CKPT_OBJ_PIPE		= 10,
 	CKPT_OBJ_SHMEM		= 30,
+	CKPT_OBJ_SHM		= 32,
 	CKPT_OBJ_SECCOMP_FILTER	= 40,
 	CKPT_OBJ_FILE		= 100,
 	CKPT_OBJ_MM		= 200,
@@ -1166,6 +1169,61 @@ struct ckpt_rec_shmem {
 struct ckpt_rec_file_shmem {
 	__u32 shmem_objref;
 	__u32 mount_len;
+};
+
+#define CKPT_SHM_NORESERVE	(1 << 0)
+#define CKPT_SHM_FLAGS_ALL	((1 << 1) - 1)
+
+/**
+ * struct ckpt_rec_shm - CKPT_REC_SHM: System V shared memory that was removed
+ *	(IPC_RMID) and lives on in its attachments; the pages follow, then
+ *	CKPT_REC_PAGES_END
+ * @size: bytes
+ * @ctime: seconds since 1970
+ * @id: its number
+ * @mode: permission bits
+ * @flags: CKPT_SHM_*
+ * @page_shift: log2 of the size of its huge pages, 0 if it has none
+ * @uid: owner, in the restarter's user namespace
+ * @gid: group, likewise
+ * @cuid: creator, likewise
+ * @cgid: group of the creator, likewise
+ */
+struct ckpt_rec_shm {
+	__u64 size;
+	__s64 ctime;
+	__s32 id;
+	__u32 mode;
+	__u32 flags;
+	__u32 page_shift;
+	__u32 uid;
+	__u32 gid;
+	__u32 cuid;
+	__u32 cgid;
+};
+
+/**
+ * struct ckpt_rec_file_shm - CKPT_REC_FILE_SHM: follows CKPT_REC_FILE; an
+ *	attachment of System V shared memory. But for @id, all tell whether the
+ *	segment is still the same
+ * @size: bytes
+ * @birth_ns: when its memory was made, CLOCK_REALTIME
+ * @id: its number
+ * @key: its key, 0 if it has none
+ * @cuid: creator, in the restarter's user namespace
+ * @cgid: group of the creator, likewise
+ * @generation: generation number of its inode
+ * @shm_objref: CKPT_OBJ_SHM if it was removed, else 0
+ */
+struct ckpt_rec_file_shm {
+	__u64 size;
+	__s64 birth_ns;
+	__s32 id;
+	__s32 key;
+	__u32 cuid;
+	__u32 cgid;
+	__u32 generation;
+	__u32 shm_objref;
 };
 
 /* struct ckpt_rec_file.f_mode */

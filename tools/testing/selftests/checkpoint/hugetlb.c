@@ -366,14 +366,25 @@ TEST_F(refuse, restart_without_the_pages_of_a_file)
 	too_few(_metadata, &self->s, subject_file);
 }
 
-/* A mapping is enough, there need not be a huge page. */
-REFUSE(sysv_shared_memory, EOPNOTSUPP, "SysV shared memory: not supported")
+SURVIVE_HUGE(sysv_segments)
 {
-	int id = shmget(IPC_PRIVATE, HUGE, 0600 | SHM_HUGETLB | SHM_NORESERVE);
+	int removed = shmget(IPC_PRIVATE, HUGE + 5, 0600 | SHM_HUGETLB);
+	int kept = shmget(IPC_PRIVATE, 2 * HUGE, 0600 | SHM_HUGETLB);
+	unsigned char *p, *q;
 
-	CHECK(id >= 0 && shmat(id, NULL, 0) != (void *)-1);
-	CHECK(!shmctl(id, IPC_RMID, NULL));
+	CHECK(removed >= 0 && kept >= 0);
+	p = shmat(removed, NULL, 0);
+	q = shmat(kept, NULL, 0);
+	CHECK(p != (void *)-1 && q != (void *)-1);
+	CHECK(!shmctl(removed, IPC_RMID, NULL));
+	fill(p, HUGE, 11);
+	fill(q, 2 * HUGE, 12);
 	subject_ready();
+	verify(p, HUGE, 11);
+	CHECK_EQ(p[HUGE + 1], 0);
+	verify(q, 2 * HUGE, 12);
+	CHECK_EQ(smaps_kb(p, "KernelPageSize"), HUGE >> 10);
+	CHECK(!shmdt(p) && !shmdt(q) && !shmctl(kept, IPC_RMID, NULL));
 }
 
 TEST_HARNESS_MAIN

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/shm.h>
 
 #include "mapping.h"
 
@@ -565,15 +564,6 @@ REFUSE(userfaultfd, EOPNOTSUPP, "userfaultfd: not supported")
 	reg.range.start = (unsigned long)map(PAGE, RW, ANON, -1);
 	reg.range.len = PAGE;
 	CHECK(!ioctl(fd, UFFDIO_REGISTER, &reg));
-	subject_ready();
-}
-
-REFUSE(sysv_shared_memory, EOPNOTSUPP, "SysV shared memory: not supported")
-{
-	int id = shmget(IPC_PRIVATE, PAGE, 0600);
-
-	CHECK(id >= 0 && shmat(id, NULL, 0) != (void *)-1);
-	CHECK(!shmctl(id, IPC_RMID, NULL));
 	subject_ready();
 }
 
