@@ -27,15 +27,6 @@ static bool has_uprobe(struct task_struct *task)
 #endif
 }
 
-static bool has_mempolicy(struct task_struct *task)
-{
-#ifdef CONFIG_NUMA
-	return task->mempolicy;
-#else
-	return false;
-#endif
-}
-
 static bool has_io_uring(struct task_struct *task)
 {
 #ifdef CONFIG_IO_URING
@@ -51,7 +42,6 @@ static const struct {
 } unsupported[] = {
 	{ "seccomp on a kernel without seccomp filters", has_seccomp },
 	{ "active user probe", has_uprobe },
-	{ "NUMA memory policy", has_mempolicy },
 	{ "io_uring", has_io_uring },
 	{ "System V semaphore undo list", sem_undo_pending },
 };

@@ -203,6 +203,7 @@ bool ckpt_vma_holds_pages(struct vm_area_struct *vma)
 
 struct mm_fill {
 	struct mm_struct *mm;
+	bool has_policies;
 	struct ckpt_huge_list huge;
 };
 
@@ -221,7 +222,10 @@ static struct page *mm_get_page(struct ckpt_ctx *ctx, void *obj, u64 index, u32 
 		page = ckpt_huge_page(&mf->huge, mf->mm, index << PAGE_SHIFT);
 	if (page)
 		return page;
-	folio = folio_alloc(GFP_HIGHUSER_MOVABLE, 0);
+	if (mf->has_policies)
+		folio = ckpt_policy_alloc(mf->mm, index << PAGE_SHIFT);
+	else
+		folio = folio_alloc(GFP_HIGHUSER_MOVABLE, 0);
 	if (folio && mem_cgroup_charge(folio, mf->mm, GFP_KERNEL)) {
 		folio_put(folio);
 		folio = NULL;
@@ -398,6 +402,7 @@ int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
 	struct mm_fill mf = {
 		.mm = mm,
+		.has_policies = ckpt_policy_in_mm(mm),
 		.huge = { .list = LIST_HEAD_INIT(mf.huge.list), .addr = -1 },
 	};
 	int ret = ckpt_fill_all(ctx, &mf, &mm_fill_ops);

@@ -187,6 +187,57 @@ int ckpt_tmpfs_find_mount(struct ckpt_ctx *ctx, const void *data, size_t len, st
 struct file *ckpt_tmpfs_create(struct ckpt_ctx *ctx, const char *name,
 			       const struct ckpt_rec_shmem *rec, const void *mount);
 
+/* mempolicy.c */
+#ifdef CONFIG_NUMA
+bool ckpt_policy_save_vma(struct vm_area_struct *vma, struct ckpt_rec_mempolicy *rec);
+struct mempolicy *ckpt_policy_read(struct ckpt_ctx *ctx);
+void ckpt_policy_set_vma(struct mm_struct *mm, unsigned long addr, struct mempolicy *pol);
+bool ckpt_policy_in_mm(struct mm_struct *mm);
+struct folio *ckpt_policy_alloc(struct mm_struct *mm, unsigned long addr);
+int ckpt_policy_write_shared(struct ckpt_ctx *ctx, struct inode *inode);
+int ckpt_policy_read_shared(struct ckpt_ctx *ctx, struct inode *inode);
+#else
+/* All memory is the same. */
+static inline bool ckpt_policy_save_vma(struct vm_area_struct *vma, struct ckpt_rec_mempolicy *rec)
+{
+	return false;
+}
+
+static inline struct mempolicy *ckpt_policy_read(struct ckpt_ctx *ctx)
+{
+	if (ckpt_peek(ctx) != CKPT_REC_VMA_POLICY)
+		return NULL;
+	return ERR_PTR(ckpt_err(ctx, -EOPNOTSUPP, "memory policy: this kernel has no NUMA"));
+}
+
+static inline void ckpt_policy_set_vma(struct mm_struct *mm, unsigned long addr,
+				       struct mempolicy *pol)
+{
+}
+
+static inline bool ckpt_policy_in_mm(struct mm_struct *mm)
+{
+	return false;
+}
+
+static inline struct folio *ckpt_policy_alloc(struct mm_struct *mm, unsigned long addr)
+{
+	return NULL;
+}
+
+static inline int ckpt_policy_write_shared(struct ckpt_ctx *ctx, struct inode *inode)
+{
+	return 0;
+}
+
+static inline int ckpt_policy_read_shared(struct ckpt_ctx *ctx, struct inode *inode)
+{
+	if (ckpt_peek(ctx) != CKPT_REC_SHMEM_POLICY)
+		return 0;
+	return ckpt_err(ctx, -EOPNOTSUPP, "memory policy: this kernel has no NUMA");
+}
+#endif
+
 /* hugetlb.c */
 #ifdef CONFIG_HUGETLBFS
 unsigned int *ckpt_hugetlb_seals(struct inode *inode);

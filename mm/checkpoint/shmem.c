@@ -315,6 +315,9 @@ int ckpt_shmem_write_pages(struct ckpt_ctx *ctx, struct inode *inode, u32 objref
 	struct ckpt_batch *batch;
 	int ret;
 
+	ret = ckpt_policy_write_shared(ctx, inode);
+	if (ret)
+		return ret;
 	/* Without a leak check someone outside may be writing to the pages. */
 	batch = ckpt_batch_alloc(ctx, objref, ckpt_image_flags(ctx) & CKPT_IMAGE_SUBTREE);
 	if (!batch)
@@ -380,7 +383,9 @@ static const struct ckpt_fill_ops shmem_fill_ops = {
  */
 int ckpt_shmem_read_pages(struct ckpt_ctx *ctx, struct file *file)
 {
-	return ckpt_fill_all(ctx, file, &shmem_fill_ops);
+	int ret = ckpt_policy_read_shared(ctx, file_inode(file));
+
+	return ret ? ret : ckpt_fill_all(ctx, file, &shmem_fill_ops);
 }
 
 /* NAME_MAX and a NUL, as memfd_create() allows; a tmpfs has paths. */

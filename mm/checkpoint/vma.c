@@ -115,8 +115,6 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
 		return "device memory";
 	if (vma->vm_flags & VM_SHADOW_STACK)
 		return "shadow stack";
-	if (vma_policy(vma))
-		return "memory policy";
 	if (vma->vm_ops && vma->vm_ops->name && vma->vm_ops->name(vma))
 		return vma->vm_ops->name(vma);
 	if (vma->vm_flags & ~(flags_known() | hugetlb_flags(vma)))
@@ -152,10 +150,12 @@ int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma)
 	return min(ret, 0);
 }
 
-/* struct ckpt_rec_vma, and the name of anonymous memory */
+/* struct ckpt_rec_vma, the name of anonymous memory, and the policy if there is one */
 struct vma_image {
 	struct ckpt_rec_vma rec;
 	char name[CKPT_VMA_NAME_LEN];
+	bool has_policy;
+	struct ckpt_rec_mempolicy policy;
 };
 
 /* fork() leaves the pages that a private mapping has reserved with the parent. */
@@ -185,6 +185,7 @@ static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct
 	image->rec.file_objref = ret;
 	if (name)
 		strscpy_pad(image->name, name->name);
+	image->has_policy = ckpt_policy_save_vma(vma, &image->policy);
 	return ckpt_cow_vma(ckpt_cow_get(ctx), vma, &image->rec);
 }
 
@@ -214,6 +215,12 @@ static int next_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long a
 
 static int write_vma(struct ckpt_ctx *ctx, const struct vma_image *image)
 {
+	int ret = 0;
+
+	if (image->has_policy)
+		ret = ckpt_write(ctx, CKPT_REC_VMA_POLICY, &image->policy, sizeof(image->policy));
+	if (ret)
+		return ret;
 	return ckpt_write2(ctx, CKPT_REC_VMA, &image->rec, sizeof(image->rec),
 			   image->name, strlen(image->name));
 }
@@ -504,7 +511,8 @@ static int name_vma(struct mm_struct *mm, const struct ckpt_rec_vma *rec, const 
 	return ret;
 }
 
-static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end)
+static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end,
+		    struct mempolicy *policy)
 {
 	struct ckpt_rec_vma rec;
 	const void *name;
@@ -519,8 +527,11 @@ static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end)
 				ckpt_whom(ctx), rec.start, rec.end);
 	*prev_end = rec.end;
 	ret = map_vma(ctx, mm, &rec);
-	if (!ret)
+	if (!ret) {
+		/* Before the name, which may merge it with a neighbour. */
+		ckpt_policy_set_vma(mm, rec.start, policy);
 		ret = name_vma(mm, &rec, name, len);
+	}
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: mapping %llx-%llx: cannot be mapped",
 				ckpt_whom(ctx), rec.start, rec.end);
@@ -539,11 +550,16 @@ static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end)
  */
 int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
+	struct mempolicy *policy;
 	u64 prev_end = 0;
 	int ret;
 
-	while ((ret = ckpt_peek(ctx)) == CKPT_REC_VMA) {
-		ret = read_vma(ctx, mm, &prev_end);
+	while ((ret = ckpt_peek(ctx)) == CKPT_REC_VMA || ret == CKPT_REC_VMA_POLICY) {
+		policy = ckpt_policy_read(ctx);
+		if (IS_ERR(policy))
+			return PTR_ERR(policy);
+		ret = read_vma(ctx, mm, &prev_end, policy);
+		mpol_put(policy);
 		if (ret)
 			return ret;
 	}

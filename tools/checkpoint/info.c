@@ -281,6 +281,20 @@ static int add_vma(struct info *info, const struct ckpt_image_record *record)
 	return 0;
 }
 
+static int add_policy(struct info *info, const struct ckpt_image_record *record)
+{
+	(void)record;
+	info->object->nr_policies++;
+	return 0;
+}
+
+static int add_task_policy(struct info *info, const struct ckpt_image_record *record)
+{
+	(void)record;
+	info->task->has_policy = true;
+	return 0;
+}
+
 static int add_objref(__u32 *objref, const struct ckpt_image_record *record)
 {
 	struct ckpt_rec_task_objref ref;
@@ -358,8 +372,11 @@ static const struct {
 	{ CKPT_REC_FS, OBJECT, add_fs },
 	{ CKPT_REC_MM, OBJECT, add_mm },
 	{ CKPT_REC_VMA, OBJECT, add_vma },
+	{ CKPT_REC_VMA_POLICY, OBJECT, add_policy },
+	{ CKPT_REC_SHMEM_POLICY, OBJECT, add_policy },
 	{ CKPT_REC_TASK_FILES, TASK, add_task_files },
 	{ CKPT_REC_TASK_FS, TASK, add_task_fs },
+	{ CKPT_REC_TASK_MEMPOLICY, TASK, add_task_policy },
 	{ CKPT_REC_TASK_CREDS, TASK, add_creds },
 	{ CKPT_REC_TASK_STOP, TASK, add_stop },
 	{ CKPT_REC_TASK_SIGNAL, TASK, add_signal },

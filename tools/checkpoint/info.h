@@ -41,6 +41,7 @@ struct info_fd {
  *	counter; pipe: bytes waiting
  * @nr: mm: mappings; pipe: room in bytes; fs: umask
  * @nr_locks: file or fd table: locks
+ * @nr_policies: mm, shared memory: NUMA policies of ranges
  * @fds: fd table: the descriptors
  * @nr_fds: their number
  */
@@ -59,6 +60,7 @@ struct info_object {
 	__u64 size;
 	__u32 nr;
 	__u32 nr_locks;
+	__u32 nr_policies;
 	struct info_fd *fds;
 	size_t nr_fds;
 };
@@ -72,6 +74,7 @@ struct info_object {
  * @uid: effective user id
  * @gid: effective group id
  * @stopped: by a signal
+ * @has_policy: has a NUMA policy of its own
  * @nr_signals: pending
  * @nr_threads: of a leader, itself included
  */
@@ -83,6 +86,7 @@ struct info_task {
 	__u32 uid;
 	__u32 gid;
 	bool stopped;
+	bool has_policy;
 	__u32 nr_signals;
 	__u32 nr_threads;
 };

@@ -103,6 +103,8 @@ static json_t *one_task(const struct info *info, const struct info_task *task)
 			 "mm", reference(task->mm),
 			 "files", reference(task->files),
 			 "fs", reference(task->fs));
+	if (task->has_policy)
+		json_object_set_new(json, "memory_policy", json_true());
 	if (task->tree.flags & CKPT_TASKF_ZOMBIE)
 		json_object_set_new(json, "wait_status", json_integer(task->tree.exit_code));
 	return json;
@@ -175,8 +177,9 @@ static json_t *fd_table(const struct info_object *table)
 
 static json_t *memory(const struct info_object *mm)
 {
-	return json_pack("{s:i, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:i, s:i, s:I, s:I, s:I, s:o}",
 			 "mappings", (int)mm->nr,
+			 "memory_policies", (int)mm->nr_policies,
 			 "mapped_bytes", (json_int_t)mm->size,
 			 "stored_bytes", (json_int_t)mm->data_len,
 			 "cow_bytes", (json_int_t)mm->cow_len,

@@ -115,6 +115,8 @@ enum {
 	CKPT_REC_SECCOMP_FILTER	= 130,
 	CKPT_REC_SHM		= 140,
 	CKPT_REC_FILE_SHM	= 141,
+	CKPT_REC_VMA_POLICY	= 142,
+	CKPT_REC_SHMEM_POLICY	= 143,
 	CKPT_REC_OBJ_MAX,
 
 	/* per-task state, in restore order */
@@ -145,6 +147,7 @@ enum {
 	CKPT_REC_TASK_DISPATCH	= 224,
 	CKPT_REC_TASK_SPECULATION = 225,
 	CKPT_REC_TASK_IO_CONTEXT = 226,	/* after the I/O priority */
+	CKPT_REC_TASK_MEMPOLICY	= 240,
 	CKPT_REC_TASK_MAX,
 };
 
@@ -1224,6 +1227,33 @@ struct ckpt_rec_file_shm {
 	__u32 cgid;
 	__u32 generation;
 	__u32 shm_objref;
+};
+
+#define CKPT_NODE_WORDS		16
+
+/**
+ * struct ckpt_rec_mempolicy - where memory is taken from, if somebody has asked
+ *	for that: CKPT_REC_TASK_MEMPOLICY; CKPT_REC_VMA_POLICY, which stands
+ *	before its CKPT_REC_VMA; CKPT_REC_SHMEM_POLICY, one for each range of
+ *	a shared memory object, before its pages
+ * @start: CKPT_REC_SHMEM_POLICY: first page
+ * @end: likewise: first page behind
+ * @mode: MPOL_* and MPOL_F_*, as for set_mempolicy(2)
+ * @home_node: as for set_mempolicy_home_node(2), -1 if none
+ * @il_prev: CKPT_REC_TASK_MEMPOLICY: node of the last interleaved page
+ * @il_weight: likewise: pages that are still to come from it
+ * @nodes: as the program gave them, a bit for each node
+ * @used: those of them that were there
+ */
+struct ckpt_rec_mempolicy {
+	__u64 start;
+	__u64 end;
+	__u32 mode;
+	__s32 home_node;
+	__u32 il_prev;
+	__u32 il_weight;
+	__u64 nodes[CKPT_NODE_WORDS];
+	__u64 used[CKPT_NODE_WORDS];
 };
 
 /* struct ckpt_rec_file.f_mode */

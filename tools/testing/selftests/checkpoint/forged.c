@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/shm.h>
+
+#include <linux/mempolicy.h>
 
 #include "census.h"
 #include "codec.h"
@@ -15,6 +18,19 @@
 static void handler(int sig)
 {
 	(void)sig;
+}
+
+/* Memory policies of all kinds, and memory that needs a number. */
+static void place_memory(void *shared, size_t len)
+{
+	int id = shmget(IPC_PRIVATE, len, 0600);
+	unsigned long node = 1;
+	void *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED && !syscall(SYS_mbind, p, len, MPOL_BIND, &node, 64, 0));
+	CHECK(!syscall(SYS_mbind, shared, len, MPOL_BIND, &node, 64, 0));
+	CHECK(!syscall(SYS_set_mempolicy, MPOL_PREFERRED, &node, 64));
+	CHECK(id >= 0 && shmat(id, NULL, 0) != (void *)-1 && !shmctl(id, IPC_RMID, NULL));
 }
 
 static void subject_of_all_kinds(void)
@@ -37,6 +53,7 @@ static void subject_of_all_kinds(void)
 	p = mmap(NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(p != MAP_FAILED);
 	memset(p, 1, 4096);
+	place_memory(p, 4096);
 	signal(SIGUSR1, handler);
 	sigfillset(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -82,6 +99,11 @@ struct forgery {
 #define F_CKPT_REC_PIPE		ckpt_rec_pipe
 #define F_CKPT_REC_PIPE_BUF	ckpt_rec_pipe_buf
 #define F_CKPT_REC_SHMEM	ckpt_rec_shmem
+#define F_CKPT_REC_SHM		ckpt_rec_shm
+#define F_CKPT_REC_FILE_SHM	ckpt_rec_file_shm
+#define F_CKPT_REC_VMA_POLICY	ckpt_rec_mempolicy
+#define F_CKPT_REC_SHMEM_POLICY	ckpt_rec_mempolicy
+#define F_CKPT_REC_TASK_MEMPOLICY ckpt_rec_mempolicy
 #define F_CKPT_REC_FILE		ckpt_rec_file
 #define F_CKPT_REC_FILE_PATH	ckpt_rec_file_path
 #define F_CKPT_REC_FILE_PIPE	ckpt_rec_file_pipe
@@ -152,6 +174,9 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_FILES_FD, objref, 9999, EINVAL, "9999 is no restored file"),
 	F(CKPT_REC_FILE_PIPE, objref, 9999, EINVAL, "9999 is no restored pipe"),
 	F(CKPT_REC_VMA, file_objref, 9999, EINVAL, "9999 is no restored"),
+	F(CKPT_REC_FILE_SHM, shm_objref, 9999, EINVAL, "9999 is no restored SysV shared memory"),
+	F(CKPT_REC_FILE_SHM, shm_objref, 0, ENOENT, "another segment has its number"),
+	F(CKPT_REC_FILE_SHM, id, 77777, ENOENT, "SysV shared memory 77777"),
 	F(CKPT_REC_MM, exe_objref, 9999, EINVAL, "9999 is no"),
 	F(CKPT_REC_TASK, index, 99, EINVAL, "unexpected state of task 99"),
 	F(CKPT_REC_TASK_SIGMASK, sighand, 9999, EINVAL, "9999 is no restored sighand"),
@@ -165,6 +190,25 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_VMA, start, 1, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, end, ~0ULL << 12, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, flags, 1ULL << 63, EINVAL, "mapping"),
+	F(CKPT_REC_SHM, id, HUGE, EINVAL, "bad SysV shared memory -1"),
+	F(CKPT_REC_SHM, size, 1ULL << 63, EINVAL, "bad SysV shared memory"),
+	F(CKPT_REC_SHM, size, 0, EINVAL, "cannot be created"),
+	F(CKPT_REC_SHM, mode, 04777, EINVAL, "bad SysV shared memory"),
+	F(CKPT_REC_SHM, flags, 1U << 31, EINVAL, "bad SysV shared memory"),
+	F(CKPT_REC_SHM, page_shift, 64, EINVAL, "bad SysV shared memory"),
+	F(CKPT_REC_SHM, page_shift, 63, EINVAL, "cannot be created"),
+	F(CKPT_REC_SHM, cuid, HUGE, EINVAL, "bad SysV shared memory"),
+	F(CKPT_REC_VMA_POLICY, mode, 0, EINVAL, "bad memory policy"),
+	F(CKPT_REC_VMA_POLICY, mode, 77, EINVAL, "bad memory policy"),
+	F(CKPT_REC_VMA_POLICY, mode, MPOL_BIND | MPOL_MODE_FLAGS, EINVAL, "bad in the image"),
+	F(CKPT_REC_VMA_POLICY, used[0], 1ULL << 63, EOPNOTSUPP, "node 63 is not there"),
+	F(CKPT_REC_VMA_POLICY, nodes[15], 1ULL << 63, EOPNOTSUPP, "node 1023 is not there"),
+	F(CKPT_REC_VMA_POLICY, nodes[0], 0, EINVAL, "bad in the image"),
+	F(CKPT_REC_VMA_POLICY, home_node, 1000, EOPNOTSUPP, "home node 1000 is not there"),
+	F(CKPT_REC_SHMEM_POLICY, start, ~0ULL, EINVAL, "bad in the image"),
+	F(CKPT_REC_SHMEM_POLICY, end, ~0ULL, EINVAL, "bad in the image"),
+	F(CKPT_REC_TASK_MEMPOLICY, home_node, 0, EINVAL, "bad in the image"),
+	F(CKPT_REC_TASK_MEMPOLICY, il_prev, HUGE, EINVAL, "bad memory policy"),
 	F(CKPT_REC_SIGHAND, action[0].flags, 1ULL << 60, EINVAL, "bad handler of signal 1"),
 	F(CKPT_REC_SIGHAND, action[8].handler, 5, EINVAL, "bad handler of signal 9"),
 	F(CKPT_REC_TASK_SIGNAL, signo, 99, EINVAL, "signal"),
