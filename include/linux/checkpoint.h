@@ -343,6 +343,42 @@ int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_arch_mm_finish(struct ckpt_ctx *ctx, struct mm_struct *mm);
 bool ckpt_arch_vma(struct vm_area_struct *vma);
 
+/* AIO contexts belong to an mm; their rings are mapped by the kernel. */
+#ifdef CONFIG_AIO
+bool ckpt_aio_vma(struct vm_area_struct *vma);
+const char *ckpt_aio_obstacle(struct vm_area_struct *vma);
+int ckpt_aio_collect(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_aio_write(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_aio_read(struct ckpt_ctx *ctx);
+#else
+static inline bool ckpt_aio_vma(struct vm_area_struct *vma)
+{
+	return false;
+}
+
+static inline const char *ckpt_aio_obstacle(struct vm_area_struct *vma)
+{
+	return NULL;
+}
+
+static inline int ckpt_aio_collect(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline int ckpt_aio_write(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	return 0;
+}
+
+static inline int ckpt_aio_read(struct ckpt_ctx *ctx)
+{
+	if (ckpt_peek(ctx) != CKPT_REC_AIO)
+		return 0;
+	return ckpt_err(ctx, -EOPNOTSUPP, "AIO context: this kernel has none");
+}
+#endif
+
 /* Copy-on-write bookkeeping of a checkpoint: hangs on the context, freed with it. */
 struct ckpt_cow;
 struct ckpt_cow **ckpt_cow_slot(struct ckpt_ctx *ctx);

@@ -154,6 +154,8 @@ static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
 			return ret;
 	}
 	ret = ckpt_arch_mm_collect(ctx, mm);
+	if (!ret)
+		ret = ckpt_aio_collect(ctx, mm);
 	if (ret)
 		return ret;
 	exe = get_mm_exe_file(mm);
@@ -274,7 +276,7 @@ static int mm_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 		ret = ckpt_mm_write_vmas(ctx, mm);
 	if (!ret)
 		ret = ckpt_mm_write_pages(ctx, mm);
-	return ret;
+	return ret ? ret : ckpt_aio_write(ctx, mm);
 }
 
 /* The checks of prctl(PR_SET_MM_MAP). */
@@ -485,6 +487,8 @@ static int restore_into(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	if (!(rec->flags & CKPT_MM_THP_DISABLE))
 		clear_bit(MMF_DISABLE_THP, &mm->flags);
 	ret = ckpt_mm_read_pages(ctx, mm);
+	if (!ret)
+		ret = ckpt_aio_read(ctx);
 	if (ret)
 		return ret;
 	set_fields(mm, rec);

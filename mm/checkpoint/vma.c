@@ -85,17 +85,6 @@ static vm_flags_t flags_known(void)
 	return flags_to_vm(CKPT_VMA_FLAGS_ALL) | VM_DERIVED;
 }
 
-static const char *file_obstacle(struct vm_area_struct *vma)
-{
-	struct file *file = vma->vm_file;
-
-	if (!strcmp(file_inode(file)->i_sb->s_type->name, "aio"))
-		return "AIO ring";
-	if (vma_is_secretmem(vma))
-		return "secret memory";
-	return NULL;
-}
-
 /* What the file of a mapping of huge pages sets by itself. */
 static vm_flags_t hugetlb_flags(struct vm_area_struct *vma)
 {
@@ -105,10 +94,8 @@ static vm_flags_t hugetlb_flags(struct vm_area_struct *vma)
 /* What makes it impossible to save a mapping, or NULL. */
 static const char *vma_obstacle(struct vm_area_struct *vma)
 {
-	const char *what = vma->vm_file ? file_obstacle(vma) : NULL;
-
-	if (what)
-		return what;
+	if (vma_is_secretmem(vma))
+		return "secret memory";
 	if (vma->vm_userfaultfd_ctx.ctx || userfaultfd_armed(vma))
 		return "userfaultfd";
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_MIXEDMAP))
@@ -134,13 +121,17 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
  */
 int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma)
 {
-	const char *what = ckpt_arch_vma(vma) ? NULL : vma_obstacle(vma);
+	const char *what = NULL;
 	int ret;
 
+	if (ckpt_aio_vma(vma))
+		what = ckpt_aio_obstacle(vma);
+	else if (!ckpt_arch_vma(vma))
+		what = vma_obstacle(vma);
 	if (what)
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: mapping %lx-%lx: %s: not supported",
 				   ckpt_whom(ctx), vma->vm_start, vma->vm_end, what);
-	if (!vma->vm_file)
+	if (!vma->vm_file || ckpt_aio_vma(vma))
 		return 0;
 	ret = ckpt_obj_collect(ctx, vma->vm_file, &ckpt_file_obj_ops);
 	if (ret >= 0 && ckpt_file_is_shmem(vma->vm_file))
@@ -203,7 +194,7 @@ static int next_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long a
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for_each_vma(vmi, vma) {
-		if (ckpt_arch_vma(vma))
+		if (ckpt_arch_vma(vma) || ckpt_aio_vma(vma))
 			continue;
 		ret = vma_to_image(ctx, vma, &images[nr]);
 		if (ret || ++nr == VMAS_AT_ONCE)

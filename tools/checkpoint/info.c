@@ -288,6 +288,13 @@ static int add_policy(struct info *info, const struct ckpt_image_record *record)
 	return 0;
 }
 
+static int add_aio(struct info *info, const struct ckpt_image_record *record)
+{
+	(void)record;
+	info->object->nr_aio++;
+	return 0;
+}
+
 static int add_task_policy(struct info *info, const struct ckpt_image_record *record)
 {
 	(void)record;
@@ -374,6 +381,7 @@ static const struct {
 	{ CKPT_REC_VMA, OBJECT, add_vma },
 	{ CKPT_REC_VMA_POLICY, OBJECT, add_policy },
 	{ CKPT_REC_SHMEM_POLICY, OBJECT, add_policy },
+	{ CKPT_REC_AIO, OBJECT, add_aio },
 	{ CKPT_REC_TASK_FILES, TASK, add_task_files },
 	{ CKPT_REC_TASK_FS, TASK, add_task_fs },
 	{ CKPT_REC_TASK_MEMPOLICY, TASK, add_task_policy },

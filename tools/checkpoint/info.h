@@ -42,6 +42,7 @@ struct info_fd {
  * @nr: mm: mappings; pipe: room in bytes; fs: umask
  * @nr_locks: file or fd table: locks
  * @nr_policies: mm, shared memory: NUMA policies of ranges
+ * @nr_aio: mm: AIO contexts
  * @fds: fd table: the descriptors
  * @nr_fds: their number
  */
@@ -61,6 +62,7 @@ struct info_object {
 	__u32 nr;
 	__u32 nr_locks;
 	__u32 nr_policies;
+	__u32 nr_aio;
 	struct info_fd *fds;
 	size_t nr_fds;
 };

@@ -177,9 +177,10 @@ static json_t *fd_table(const struct info_object *table)
 
 static json_t *memory(const struct info_object *mm)
 {
-	return json_pack("{s:i, s:i, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:o}",
 			 "mappings", (int)mm->nr,
 			 "memory_policies", (int)mm->nr_policies,
+			 "aio_contexts", (int)mm->nr_aio,
 			 "mapped_bytes", (json_int_t)mm->size,
 			 "stored_bytes", (json_int_t)mm->data_len,
 			 "cow_bytes", (json_int_t)mm->cow_len,

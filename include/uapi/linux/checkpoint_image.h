@@ -117,6 +117,8 @@ enum {
 	CKPT_REC_FILE_SHM	= 141,
 	CKPT_REC_VMA_POLICY	= 142,
 	CKPT_REC_SHMEM_POLICY	= 143,
+	CKPT_REC_AIO		= 144,
+	CKPT_REC_AIO_PAGE	= 145,
 	CKPT_REC_OBJ_MAX,
 
 	/* per-task state, in restore order */
@@ -1172,6 +1174,32 @@ struct ckpt_rec_shmem {
 struct ckpt_rec_file_shmem {
 	__u32 shmem_objref;
 	__u32 mount_len;
+};
+
+/**
+ * struct ckpt_rec_aio - CKPT_REC_AIO: a context of io_setup(2), after the pages
+ *	of its mm; a CKPT_REC_AIO_PAGE follows for each page of the ring that is
+ *	not zero
+ * @addr: address of the ring, which is the context's name
+ * @max_reqs: what io_setup(2) was asked for
+ * @nr_events: room in the ring, a whole number of pages with its header
+ * @tail: where the next event goes
+ * @unreaped: events that nobody has taken out yet
+ */
+struct ckpt_rec_aio {
+	__u64 addr;
+	__u32 max_reqs;
+	__u32 nr_events;
+	__u32 tail;
+	__u32 unreaped;
+};
+
+/**
+ * struct ckpt_rec_aio_page - CKPT_REC_AIO_PAGE; the page follows
+ * @index: which page of the ring
+ */
+struct ckpt_rec_aio_page {
+	__u64 index;
 };
 
 #define CKPT_SHM_NORESERVE	(1 << 0)

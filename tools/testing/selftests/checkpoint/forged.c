@@ -37,6 +37,7 @@ static void subject_of_all_kinds(void)
 {
 	union sigval value = { .sival_int = 1 };
 	struct timespec ts = { .tv_sec = 1000 };
+	unsigned long aio = 0;
 	int fds[2], fd = open("file", O_CREAT | O_RDWR, 0644);
 	sigset_t set;
 	pid_t pid;
@@ -71,6 +72,7 @@ static void subject_of_all_kinds(void)
 	while (access("up", F_OK))
 		subject_sleep_ms(1);
 	subject_sleep_ms(50);
+	CHECK(!syscall(SYS_io_setup, 10, &aio));
 	subject_ready();
 }
 
@@ -104,6 +106,8 @@ struct forgery {
 #define F_CKPT_REC_VMA_POLICY	ckpt_rec_mempolicy
 #define F_CKPT_REC_SHMEM_POLICY	ckpt_rec_mempolicy
 #define F_CKPT_REC_TASK_MEMPOLICY ckpt_rec_mempolicy
+#define F_CKPT_REC_AIO		ckpt_rec_aio
+#define F_CKPT_REC_AIO_PAGE	ckpt_rec_aio_page
 #define F_CKPT_REC_FILE		ckpt_rec_file
 #define F_CKPT_REC_FILE_PATH	ckpt_rec_file_path
 #define F_CKPT_REC_FILE_PIPE	ckpt_rec_file_pipe
@@ -209,6 +213,14 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_SHMEM_POLICY, end, ~0ULL, EINVAL, "bad in the image"),
 	F(CKPT_REC_TASK_MEMPOLICY, home_node, 0, EINVAL, "bad in the image"),
 	F(CKPT_REC_TASK_MEMPOLICY, il_prev, HUGE, EINVAL, "bad memory policy"),
+	F(CKPT_REC_AIO, addr, 1, EINVAL, "bad AIO context"),
+	F(CKPT_REC_AIO, addr, 1UL << 63, ENOMEM, "AIO context 8000000000000000"),
+	F(CKPT_REC_AIO, nr_events, HUGE, EINVAL, "AIO context"),
+	F(CKPT_REC_AIO, nr_events, 100, EINVAL, "bad AIO context"),
+	F(CKPT_REC_AIO, max_reqs, HUGE, EAGAIN, "more requests than fs.aio-max-nr allows"),
+	F(CKPT_REC_AIO, tail, 127, EINVAL, "bad AIO context"),
+	F(CKPT_REC_AIO, unreaped, 127, EINVAL, "bad AIO context"),
+	F(CKPT_REC_AIO_PAGE, index, 1, EINVAL, "bad page of AIO context"),
 	F(CKPT_REC_SIGHAND, action[0].flags, 1ULL << 60, EINVAL, "bad handler of signal 1"),
 	F(CKPT_REC_SIGHAND, action[8].handler, 5, EINVAL, "bad handler of signal 9"),
 	F(CKPT_REC_TASK_SIGNAL, signo, 99, EINVAL, "signal"),

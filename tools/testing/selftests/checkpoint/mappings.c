@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Special kinds of memory: what comes back as it was, and what is refused by name. */
-#include <linux/aio_abi.h>
 #include <linux/memfd.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
@@ -539,6 +538,62 @@ SURVIVE(future_mappings_are_locked_on_fault)
 	CHECK(!munlockall());
 }
 
+#ifndef PR_SET_VMA
+#define PR_SET_VMA		0x53564d41
+#define PR_SET_VMA_ANON_NAME	0
+#endif
+
+static void name_memory(void *p, size_t len, const char *name)
+{
+	CHECK(!prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, len, name));
+}
+
+static void check_name(void *p, const char *expected)
+{
+	unsigned long start, end;
+	char line[512], *name;
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx", &start, &end) != 2 || start > (unsigned long)p ||
+		    end <= (unsigned long)p)
+			continue;
+		name = strchr(line, '[');
+		CHECK(!!name == !!expected);
+		CHECK(!name || !strncmp(name, expected, strlen(expected)));
+		fclose(f);
+		return;
+	}
+	CHECK(!"mapped");
+}
+
+SURVIVE(names_of_anonymous_memory)
+{
+	char longest[80] = "";
+	unsigned char *p = map(8 * PAGE, RW, ANON, -1);
+	unsigned char *s = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+
+	memset(longest, 'n', 79);
+	name_memory(p, PAGE, "one");
+	name_memory(p + 2 * PAGE, PAGE, "two, with (signs)!");
+	name_memory(p + 3 * PAGE, PAGE, "two, with (signs)!");
+	name_memory(p + 5 * PAGE, PAGE, longest);
+	name_memory(s, PAGE, "shared");
+	memset(p, 3, 8 * PAGE);
+	subject_ready();
+	check_name(p, "[anon:one]");
+	check_name(p + PAGE, NULL);
+	check_name(p + 2 * PAGE, "[anon:two, with (signs)!]");
+	check_name(p + 3 * PAGE, "[anon:two, with (signs)!]");
+	check_name(p + 4 * PAGE, NULL);
+	check_name(p + 5 * PAGE, "[anon:nnnnn");
+	check_name(s, "[anon_shmem:shared]");
+	CHECK_EQ(p[5 * PAGE], 3);
+	name_memory(p, PAGE, NULL);
+	check_name(p, NULL);
+}
+
 REFUSE(sealed_vdso, EOPNOTSUPP, "vdso without its data pages, or changed")
 {
 	unsigned long start = 0, end;
@@ -567,11 +622,32 @@ REFUSE(userfaultfd, EOPNOTSUPP, "userfaultfd: not supported")
 	subject_ready();
 }
 
-REFUSE(aio_ring, EOPNOTSUPP, "AIO ring: not supported")
+REFUSE(userfaultfd_of_nothing, EOPNOTSUPP, ": userfaultfd: not supported")
 {
-	aio_context_t aio = 0;
+	CHECK(syscall(SYS_userfaultfd, O_CLOEXEC) >= 0);
+	subject_ready();
+}
 
-	CHECK(!syscall(SYS_io_setup, 8, &aio));
+static int secret_memory(void)
+{
+	int fd = syscall(SYS_memfd_secret, 0);
+
+	CHECK(fd >= 0 && !ftruncate(fd, PAGE));
+	return fd;
+}
+
+REFUSE(secret_memory, EOPNOTSUPP, ": secret memory: not supported")
+{
+	int fd = secret_memory();
+
+	map(PAGE, RW, MAP_SHARED, fd)[0] = 1;
+	CHECK(!close(fd));
+	subject_ready();
+}
+
+REFUSE(secret_memory_that_is_not_mapped, EOPNOTSUPP, ": secret memory: not supported")
+{
+	secret_memory();
 	subject_ready();
 }
 
@@ -592,9 +668,9 @@ REFUSE(ring_of_perf, EOPNOTSUPP, "special mapping: not supported")
 
 TEST_F(refuse, dry_run_lists_every_mapping)
 {
-	ASSERT_TRUE(subject_start(&self->s, subject_refuse_aio_ring)) subject_print(&self->s);
+	ASSERT_TRUE(subject_start(&self->s, subject_refuse_secret_memory)) subject_print(&self->s);
 	EXPECT_LT(subject_checkpoint(&self->s, CHECKPOINT_DRY_RUN), 0);
-	EXPECT_TRUE(log_has(&self->s, "mapping ") && log_has(&self->s, "AIO ring"))
+	EXPECT_TRUE(log_has(&self->s, "mapping ") && log_has(&self->s, "secret memory"))
 		subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0);
 	self->s.pid = 0;
