@@ -22,12 +22,13 @@
 #endif
 #include "parts.h"
 
-static bool has_landlock_domain(struct task_struct *task)
+/* The restarter's domain stays, and stands for that of the checkpointer. */
+static bool same_landlock_domain(const struct cred *a, const struct cred *b)
 {
 #ifdef CONFIG_SECURITY_LANDLOCK
-	return landlocked(task);
+	return landlock_cred(a)->domain == landlock_cred(b)->domain;
 #else
-	return false;
+	return true;
 #endif
 }
 
@@ -56,8 +57,8 @@ static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const st
 
 	if (cred != rcu_access_pointer(task->cred))
 		what = "overridden credentials";
-	else if (has_landlock_domain(task))
-		what = "landlock domain";
+	else if (!same_landlock_domain(cred, current_cred()))
+		what = "Landlock domain other than the caller's";
 	else if (!same_security_label(cred, current_cred()))
 		what = "other security label than the caller's";
 	return what ? ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx), what) : 0;
