@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/net.h>
+#include <linux/pagemap.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
@@ -359,6 +360,10 @@ static int check_common(struct ckpt_ctx *ctx, struct file *file)
 	/* F_SETOWN, F_SETSIG; F_NOTIFY sets an owner, too */
 	if (!err && owner && (owner->pid || owner->signum))
 		err = ckpt_file_refuse(ctx, file, "%pD: has a signal owner (F_SETOWN, F_NOTIFY)",
+				       file);
+	/* A file that is opened again has no errors before that. */
+	if (!err && filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err)))
+		err = ckpt_file_refuse(ctx, file, "%pD4: a write error that fsync() has not told yet",
 				       file);
 	return err ?: ckpt_locks_check(ctx, file);
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Write errors that a program has not been told yet. They come from a file
+ * system on a disk that is larger than the memory that it is in.
+ */
+#include "ckpt_test.h"
+
+#define MIB	1048576UL
+
+static bool has_loop(void)
+{
+	return !access("/dev/loop-control", F_OK) &&
+	       !system("grep -qw minix /proc/filesystems && which mkfs.minix >/dev/null");
+}
+
+/* A file whose contents did not get to the disk. */
+static int failed_file(void)
+{
+	char *data = malloc(4 * MIB);
+	int fd;
+
+	CHECK(!system("mkdir memory disk && mount -t tmpfs -o size=1m none memory"));
+	CHECK(!system("truncate -s 8M memory/disk && mkfs.minix -3 memory/disk >/dev/null"));
+	CHECK(!system("mount -o loop memory/disk disk"));
+	fd = open("disk/file", O_CREAT | O_RDWR, 0644);
+	memset(data, 1, 4 * MIB);
+	CHECK(fd >= 0 && write(fd, data, 4 * MIB) == 4 * MIB);
+	free(data);
+	sync();
+	return fd;
+}
+
+/* Which of them is a matter of what the disk was writing when it was full. */
+static void expect_error(int fd)
+{
+	CHECK(fsync(fd) == -1 && (errno == EIO || errno == ENOSPC));
+}
+
+static void remove_disk(int fd)
+{
+	close(fd);
+	CHECK(!system("umount -l disk && umount -l memory"));
+}
+
+static void subject_not_told(void)
+{
+	int fd = failed_file();
+
+	subject_ready();
+	expect_error(fd);
+	remove_disk(fd);
+}
+
+TEST_F(refuse, not_told)
+{
+	if (!has_loop())
+		SKIP(return, "no loop device or no minix file system");
+	refuse_run(_metadata, &self->s, 0, subject_not_told, EOPNOTSUPP,
+		   "a write error that fsync() has not told yet");
+}
+
+static void subject_told(void)
+{
+	int fd = failed_file();
+
+	expect_error(fd);
+	subject_ready();
+	remove_disk(fd);
+}
+
+TEST_F(refuse, nothing_that_was_told)
+{
+	if (!has_loop())
+		SKIP(return, "no loop device or no minix file system");
+	ASSERT_TRUE(subject_start(&self->s, subject_told)) subject_print(&self->s);
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_HARNESS_MAIN
