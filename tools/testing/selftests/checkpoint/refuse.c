@@ -94,9 +94,12 @@ static void subject_full_of_reasons(void)
 	CHECK(dup2(open("kept", O_CREAT | O_RDWR, 0644), 10) == 10);
 	if (!fork()) {
 		CHECK(inotify_init1(0) >= 0);
+		subject_touch("watching");
 		for (;;)
 			pause();
 	}
+	while (access("watching", F_OK))
+		subject_sleep_ms(1);
 	subject_ready();
 }
 
