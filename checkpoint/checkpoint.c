@@ -197,6 +197,8 @@ static int ckpt_write_all(struct ckpt_ctx *ctx)
 	if (!err)
 		err = ckpt_write_dead(ctx);
 	if (!err)
+		err = ckpt_clocks_write(ctx);
+	if (!err)
 		err = ckpt_obj_checkpointed(ctx);
 	return err;
 }

@@ -299,14 +299,14 @@ pid_t ckpt_pid_nr(struct ckpt_ctx *ctx, struct pid *pid)
 }
 
 /**
- * ckpt_now_ns() - The moment that times in the image are relative to
- * @ctx: the context
+ * ckpt_restart_flags() - What the caller of restart(2) has asked for
+ * @ctx: the context of a restart
  *
- * Return: CLOCK_MONOTONIC in ns, of the freeze or of the restart.
+ * Return: RESTART_*.
  */
-u64 ckpt_now_ns(struct ckpt_ctx *ctx)
+u64 ckpt_restart_flags(struct ckpt_ctx *ctx)
 {
-	return ctx->now_ns;
+	return ctx->flags;
 }
 
 /**

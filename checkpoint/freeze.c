@@ -457,7 +457,6 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx)
 	}
 	if (err)
 		return err;
-	ctx->now_ns = ktime_get_ns();
 	return ckpt_check_all(ctx);
 }
 

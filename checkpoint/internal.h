@@ -95,7 +95,6 @@ struct ckpt_stats {
  * @root: root directory of the caller; paths in the image start there
  * @cred: credentials of the caller
  * @pid_ns: pid namespace of the caller; pids in the image are numbers of it
- * @now_ns: CLOCK_MONOTONIC at the freeze, or at the release of the tree
  * @obj: the object being collected, written or restored
  * @whom_task: the task being collected, written or restored, referenced, or NULL
  * @whom_pid: its pid in @pid_ns, or 0
@@ -125,7 +124,6 @@ struct ckpt_ctx {
 	struct path root;
 	const struct cred *cred;
 	struct pid_namespace *pid_ns;
-	u64 now_ns;
 	struct ckpt_obj *obj;
 	struct task_struct *whom_task;
 	pid_t whom_pid;
@@ -187,6 +185,9 @@ int ckpt_vfork_busy(struct ckpt_ctx *ctx, struct task_struct *task);
 /* finish.c: what becomes of the tree after a successful checkpoint */
 void ckpt_kill_tree(struct ckpt_ctx *ctx);
 void ckpt_stop_tree(struct ckpt_ctx *ctx);
+
+/* clocks.c: CKPT_REC_CLOCKS, when all else is written */
+int ckpt_clocks_write(struct ckpt_ctx *ctx);
 
 /* checkpoint.c: CKPT_REC_ARCH; -EOPNOTSUPP if this machine cannot run the image */
 int ckpt_arch_write(struct ckpt_ctx *ctx);

@@ -274,7 +274,7 @@ int ckpt_commit(struct ckpt_ctx *ctx)
 
 	if (ctx->flags & RESTART_STOPPED)
 		stop_tree(r);
-	ctx->now_ns = ktime_get_ns();
+	ckpt_clocks_go_on(r);
 
 	write_lock_irq(&tasklist_lock);
 	spin_lock(&r->lock);

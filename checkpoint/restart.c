@@ -278,6 +278,8 @@ static int read_image(struct ckpt_ctx *ctx)
 	err = read_tasks(ctx);
 	if (!err)
 		err = read_dead(ctx);
+	if (!err)
+		err = ckpt_clocks_read(ctx);
 	return err ?: ckpt_stream_trailer(ctx);
 }
 
@@ -324,7 +326,6 @@ long ckpt_do_restart(struct ckpt_ctx *ctx)
 	if (!r)
 		return ckpt_err(ctx, -ENOMEM, "out of memory");
 	ctx->restart = r;
-	ctx->now_ns = ktime_get_ns();
 	block_signals(&blocked);
 	ret = build_tree(ctx);
 	if (ret) {

@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
+#include <linux/checkpoint.h>
 #include <uapi/linux/checkpoint_image.h>
 
 /* How the restarter and the new tasks wait for each other. */
@@ -71,6 +72,8 @@ enum ckpt_child_state {
  * @called: the child that was told last to run a closure
  * @stop: nobody is to run a closure any more
  * @result: of the last closure
+ * @clocks: the machine's when the image was complete
+ * @shift: what the clocks are off from @clocks since the tree was let go
  * @nr_tasks: number of @children
  * @processes_made: the processes that need no creator exist
  * @tasks_made: all tasks exist
@@ -96,6 +99,8 @@ struct ckpt_restart {
 	struct ckpt_child *called;
 	bool stop;
 	int result;
+	struct ckpt_rec_clocks clocks;
+	struct ckpt_shift shift;
 	u32 nr_tasks;
 	bool processes_made;
 	bool tasks_made;
@@ -212,6 +217,10 @@ int ckpt_worker_zombie(void *arg);
 int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
 int ckpt_killed(struct ckpt_ctx *ctx, int err);
 void ckpt_pass_to(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
+
+/* clocks.c: what time has passed for the tree */
+int ckpt_clocks_read(struct ckpt_ctx *ctx);
+void ckpt_clocks_go_on(struct ckpt_restart *r);
 
 /* vfork.c: parents that wait in vfork() */
 void ckpt_vfork_init(struct ckpt_vfork *vfork);

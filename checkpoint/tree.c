@@ -392,8 +392,6 @@ static const char *ckpt_foreign_ns(struct task_struct *task)
 		return "pid (for children)";
 	if (ns->net_ns != own->net_ns)
 		return "network";
-	if (ns->time_ns != own->time_ns || ns->time_ns_for_children != own->time_ns_for_children)
-		return "time";
 	if (ns->cgroup_ns != own->cgroup_ns)
 		return "cgroup";
 	return NULL;

@@ -240,8 +240,25 @@ int ckpt_visit_outsiders(struct ckpt_ctx *ctx,
 			 int (*fn)(struct task_struct *task, void *arg), void *arg);
 void ckpt_set_holder(struct ckpt_holder *holder, struct task_struct *task);
 
-/* CLOCK_MONOTONIC (ns) when the tree was frozen; when it is being let go. */
-u64 ckpt_now_ns(struct ckpt_ctx *ctx);
+/**
+ * struct ckpt_shift - what to add to a time of the image [ns]
+ * @monotonic: of CLOCK_MONOTONIC
+ * @boottime: of CLOCK_BOOTTIME
+ *
+ * Both are those of the machine. See struct ckpt_rec_clocks.
+ */
+struct ckpt_shift {
+	s64 monotonic;
+	s64 boottime;
+};
+
+/* For deferred work, while it runs: before, nobody knows how long a restart takes. */
+const struct ckpt_shift *ckpt_shift(struct ckpt_ctx *ctx);
+/* @time of the image as a time of this machine, never before it has started */
+ktime_t ckpt_shifted(ktime_t time, s64 shift);
+
+/* RESTART_* */
+u64 ckpt_restart_flags(struct ckpt_ctx *ctx);
 
 /*
  * A task that is being restored begins with all signals blocked, without a

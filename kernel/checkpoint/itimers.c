@@ -14,17 +14,13 @@
 
 #ifdef CONFIG_POSIX_TIMERS
 
-/* No time left: the alarm goes off as soon as it can. */
-#define AT_ONCE	1
-
 static void real_get(struct signal_struct *sig, struct ckpt_rec_task_itimers *rec)
 {
 	struct hrtimer *timer = &sig->real_timer;
-	s64 left = ktime_to_ns(hrtimer_expires_remaining(timer));
 
 	rec->interval[ITIMER_REAL] = ktime_to_ns(sig->it_real_incr);
 	if (hrtimer_active(timer))
-		rec->left[ITIMER_REAL] = max_t(s64, left, AT_ONCE);
+		rec->expires[ITIMER_REAL] = ktime_to_ns(hrtimer_get_expires(timer));
 	/* It may have gone off since the pending signals were saved. */
 	if (sigismember(&sig->shared_pending.signal, SIGALRM))
 		rec->flags |= CKPT_ITIMERF_ALARM;
@@ -34,7 +30,7 @@ static void real_get(struct signal_struct *sig, struct ckpt_rec_task_itimers *re
 static void cpu_get(struct signal_struct *sig, struct ckpt_rec_task_itimers *rec, int which,
 		    int clock)
 {
-	rec->left[which] = sig->it[clock].expires;
+	rec->expires[which] = sig->it[clock].expires;
 	rec->interval[which] = sig->it[clock].incr;
 }
 
@@ -52,14 +48,21 @@ static int itimers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return ckpt_write(ctx, CKPT_REC_TASK_ITIMERS, &rec, sizeof(rec));
 }
 
-/* An interval goes on when the pending SIGALRM is taken: from here, as before. */
-static void real_start(struct signal_struct *sig, const struct ckpt_rec_task_itimers *rec)
-{
-	ktime_t left = ns_to_ktime(rec->left[ITIMER_REAL]);
+/* What itimers_start() needs to know */
+struct itimers_late {
+	struct ckpt_rec_task_itimers rec;
+	const struct ckpt_shift *shift;
+};
 
-	sig->it_real_incr = ns_to_ktime(rec->interval[ITIMER_REAL]);
-	if (left)
-		hrtimer_start(&sig->real_timer, left, HRTIMER_MODE_REL);
+/* An interval goes on when the pending SIGALRM is taken: from here, as before. */
+static void real_start(struct signal_struct *sig, const struct itimers_late *late)
+{
+	ktime_t expires = ns_to_ktime(late->rec.expires[ITIMER_REAL]);
+
+	sig->it_real_incr = ns_to_ktime(late->rec.interval[ITIMER_REAL]);
+	if (expires)
+		hrtimer_start(&sig->real_timer, ckpt_shifted(expires, late->shift->monotonic),
+			      HRTIMER_MODE_ABS);
 	else
 		hrtimer_set_expires(&sig->real_timer, ktime_get());
 }
@@ -67,7 +70,7 @@ static void real_start(struct signal_struct *sig, const struct ckpt_rec_task_iti
 static void cpu_start(struct signal_struct *sig, const struct ckpt_rec_task_itimers *rec,
 		      int which, int clock)
 {
-	u64 expires = rec->left[which];
+	u64 expires = rec->expires[which];
 
 	sig->it[clock].expires = expires;
 	sig->it[clock].incr = rec->interval[which];
@@ -77,12 +80,13 @@ static void cpu_start(struct signal_struct *sig, const struct ckpt_rec_task_itim
 
 static void itimers_start(void *data)
 {
-	const struct ckpt_rec_task_itimers *rec = data;
+	const struct itimers_late *late = data;
+	const struct ckpt_rec_task_itimers *rec = &late->rec;
 	struct signal_struct *sig = current->signal;
 
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	sig->next_posix_timer_id = rec->next_timer_id;
-	real_start(sig, rec);
+	real_start(sig, late);
 	cpu_start(sig, rec, ITIMER_VIRTUAL, CPUCLOCK_VIRT);
 	cpu_start(sig, rec, ITIMER_PROF, CPUCLOCK_PROF);
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
@@ -93,18 +97,19 @@ static void itimers_start(void *data)
 
 static int itimers_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
-	struct ckpt_rec_task_itimers rec;
+	struct itimers_late late = { .shift = ckpt_shift(ctx) };
+	struct ckpt_rec_task_itimers *rec = &late.rec;
 	int i, err;
 
-	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	err = ckpt_rec_copy(in, rec, sizeof(*rec));
 	if (err)
 		return err;
 	for (i = 0; i < CKPT_NR_ITIMERS; i++)
-		if (rec.left[i] > KTIME_MAX || rec.interval[i] > KTIME_MAX)
+		if (rec->expires[i] > KTIME_MAX || rec->interval[i] > KTIME_MAX)
 			err = -EINVAL;
-	if (err || rec.flags & ~CKPT_ITIMERF_ALARM || rec.next_timer_id > INT_MAX)
+	if (err || rec->flags & ~CKPT_ITIMERF_ALARM || rec->next_timer_id > INT_MAX)
 		return ckpt_err(ctx, -EINVAL, "%s: bad interval timers", ckpt_whom(ctx));
-	return ckpt_task_defer(ctx, itimers_start, &rec, sizeof(rec));
+	return ckpt_task_defer(ctx, itimers_start, &late, sizeof(late));
 }
 
 static const struct ckpt_task_ops itimers_ops = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Checkpoint/restart of POSIX timers. They have the time left that they had when
- * they were saved; those that wait for a time of the day keep that time. The
+ * Checkpoint/restart of POSIX timers. They go off when they would have, by the
+ * clocks of the tree; those that wait for a time of the day keep that time. The
  * signal of an expiry that nobody has taken yet belongs to the timer.
  */
 #include <linux/init.h>
@@ -91,6 +91,17 @@ static int timers_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	return err;
 }
 
+/*
+ * What is left is told by a clock that goes on: when it goes off does not
+ * depend on when it is asked. timer_get() has moved the next expiry on.
+ */
+static u64 expires_of(const struct k_itimer *timer, const struct itimerspec64 *left)
+{
+	if (is_cpu_timer(timer) || !timespec64_to_ns(&left->it_value))
+		return timespec64_to_ns(&left->it_value);
+	return ktime_to_ns(hrtimer_get_expires(&timer->it.real.timer));
+}
+
 /* @timer is locked: it expires before all this, or after. */
 static void describe(struct k_itimer *timer, struct ckpt_rec_task_timer *rec)
 {
@@ -103,11 +114,11 @@ static void describe(struct k_itimer *timer, struct ckpt_rec_task_timer *rec)
 	rec->value = (unsigned long)timer->sigq->info.si_value.sival_ptr;
 
 	timer->kclock->timer_get(timer, &left);
-	rec->left = timespec64_to_ns(&left.it_value);
+	rec->expires = expires_of(timer, &left);
 	rec->interval = ktime_to_ns(timer->it_interval);
 	if (is_for_time_of_day(timer)) {
 		rec->flags |= CKPT_TIMERF_TIME_OF_DAY;
-		rec->left = ktime_to_ns(hrtimer_get_expires(&timer->it.real.timer));
+		rec->expires = ktime_to_ns(hrtimer_get_expires(&timer->it.real.timer));
 	}
 	rec->overrun_last = timer->it_overrun_last;
 	if (list_empty(&timer->sigq->list))
@@ -148,7 +159,7 @@ static int timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 static bool timer_valid(const struct ckpt_rec_task_timer *rec)
 {
 	return rec->id >= 0 && !(rec->flags & ~CKPT_TIMERF_ALL) && !rec->pad &&
-	       rec->left <= KTIME_MAX && rec->interval <= KTIME_MAX &&
+	       rec->expires <= KTIME_MAX && rec->interval <= KTIME_MAX &&
 	       rec->overrun <= INT_MAX && rec->overrun_last >= -1 &&
 	       (rec->notify == SIGEV_NONE || valid_signal(rec->signo)) &&
 	       (!(rec->flags & CKPT_TIMERF_PENDING) || rec->notify != SIGEV_NONE) &&
@@ -192,44 +203,68 @@ static void queue_signal(struct k_itimer *timer, int si_private, int overrun)
 	timer->sigq->info.si_overrun = overrun;
 }
 
+/* What timer_start() needs to know */
+struct timer_late {
+	struct ckpt_rec_task_timer rec;
+	const struct ckpt_shift *shift;
+};
+
+/*
+ * What timer_settime(2) is to be told. A time of a clock that a time namespace
+ * could set is given as what is left until then.
+ */
+static ktime_t time_to_set(const struct k_itimer *timer, const struct timer_late *late)
+{
+	ktime_t expires = ns_to_ktime(late->rec.expires), left;
+
+	if (!expires || is_cpu_timer(timer) || late->rec.flags & CKPT_TIMERF_TIME_OF_DAY)
+		return expires;
+	if (late->rec.clock == CLOCK_BOOTTIME)
+		left = ckpt_shifted(expires, late->shift->boottime) - ktime_get_boottime();
+	else
+		left = ckpt_shifted(expires, late->shift->monotonic) - ktime_get();
+	return max_t(ktime_t, left, 1);
+}
+
 /* As posix_timer_queue_signal() leaves a timer that posixtimer_rearm() will start. */
-static void wait_for_signal(struct k_itimer *timer, const struct ckpt_rec_task_timer *rec)
+static void wait_for_signal(struct k_itimer *timer, const struct timer_late *late)
 {
 	timer->it_requeue_pending |= REQUEUE_PENDING;
-	timer->it_overrun = rec->overrun;
-	timer->kclock->timer_arm(timer, ns_to_ktime(rec->left),
-				 rec->flags & CKPT_TIMERF_TIME_OF_DAY, true);
+	timer->it_overrun = late->rec.overrun;
+	timer->kclock->timer_arm(timer, time_to_set(timer, late),
+				 late->rec.flags & CKPT_TIMERF_TIME_OF_DAY, true);
 	queue_signal(timer, timer->it_requeue_pending, 0);
 }
 
-static void timer_set(const struct ckpt_rec_task_timer *rec)
+static void timer_set(struct k_itimer *timer, const struct timer_late *late)
 {
-	int flags = rec->flags & CKPT_TIMERF_TIME_OF_DAY ? TIMER_ABSTIME : 0;
-	struct itimerspec64 left = {
-		.it_interval = ns_to_timespec64(rec->interval),
-		.it_value = ns_to_timespec64(rec->left),
+	int flags = late->rec.flags & CKPT_TIMERF_TIME_OF_DAY ? TIMER_ABSTIME : 0;
+	struct itimerspec64 setting = {
+		.it_interval = ns_to_timespec64(late->rec.interval),
+		.it_value = ns_to_timespec64(time_to_set(timer, late)),
 	};
 
-	do_timer_settime(rec->id, flags, &left, NULL);
+	do_timer_settime(late->rec.id, flags, &setting, NULL);
 }
 
 static void timer_start(void *data)
 {
-	const struct ckpt_rec_task_timer *rec = data;
+	const struct timer_late *late = data;
+	const struct ckpt_rec_task_timer *rec = &late->rec;
 	struct k_itimer *timer = timer_of_current(rec->id);
 	bool waits = timer && rec->flags & CKPT_TIMERF_PENDING && rec->interval &&
 		     timer->kclock->timer_arm;
 
 	if (!timer)
 		return;
-	if (rec->left && !waits)
-		timer_set(rec);
+	if (rec->expires && !waits)
+		timer_set(timer, late);
 	spin_lock_irq(&timer->it_lock);
 	timer->it_clock = rec->clock;
 	timer->it_overrun_last = rec->overrun_last;
 	timer->it_interval = ns_to_ktime(rec->interval);
 	if (waits)
-		wait_for_signal(timer, rec);
+		wait_for_signal(timer, late);
 	else if (rec->flags & CKPT_TIMERF_PENDING)
 		queue_signal(timer, 0, rec->overrun);
 	spin_unlock_irq(&timer->it_lock);
@@ -237,19 +272,20 @@ static void timer_start(void *data)
 
 static int timers_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
-	struct ckpt_rec_task_timer rec;
+	struct timer_late late = { .shift = ckpt_shift(ctx) };
+	struct ckpt_rec_task_timer *rec = &late.rec;
 	int err;
 
-	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	err = ckpt_rec_copy(in, rec, sizeof(*rec));
 	if (err)
 		return err;
-	if (!timer_valid(&rec) || timer_of_current(rec.id))
-		return ckpt_err(ctx, -EINVAL, "%s: bad POSIX timer %d", ckpt_whom(ctx), rec.id);
-	err = timer_create_as(&rec);
+	if (!timer_valid(rec) || timer_of_current(rec->id))
+		return ckpt_err(ctx, -EINVAL, "%s: bad POSIX timer %d", ckpt_whom(ctx), rec->id);
+	err = timer_create_as(rec);
 	if (err)
 		return ckpt_err(ctx, err, "%s: cannot create POSIX timer %d", ckpt_whom(ctx),
-				rec.id);
-	return ckpt_task_defer(ctx, timer_start, &rec, sizeof(rec));
+				rec->id);
+	return ckpt_task_defer(ctx, timer_start, &late, sizeof(late));
 }
 
 static const struct ckpt_task_ops timers_ops = {

@@ -3,9 +3,12 @@
  * Checkpoint/restart of system calls that restart_syscall(2) continues, or that
  * begin again and end as if they had not.
  *
- * What is left of a timeout counts from the moment of the restart. Times of
- * clocks that a restart does not set back, such as CLOCK_REALTIME, stay as
- * they are.
+ * They end when they would have by the clocks of the tree, which stand still
+ * until the restart. Times of clocks that go on, such as CLOCK_REALTIME, stay
+ * as they are.
+ *
+ * A program that has said until when it sleeps compares that time with a clock:
+ * it needs a time namespace where the clock goes on from where it was.
  */
 #include <linux/checkpoint_hooks.h>
 #include <linux/init.h>
@@ -14,6 +17,8 @@
 #include <linux/restart_block.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
+#include <uapi/linux/audit.h>
+#include <uapi/linux/checkpoint.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
@@ -29,40 +34,106 @@ static bool restart_is_live(struct task_struct *task)
 	return ax == -ERESTART_RESTARTBLOCK || ax == __NR_restart_syscall;
 }
 
-static bool clock_is_relative(clockid_t clockid)
+/* Does it stand still between checkpoint and restart? */
+static bool clock_stands_still(clockid_t clockid)
 {
 	return clockid == CLOCK_MONOTONIC || clockid == CLOCK_BOOTTIME;
 }
 
 static bool clock_is_known(clockid_t clockid)
 {
-	return clock_is_relative(clockid) || clockid == CLOCK_REALTIME || clockid == CLOCK_TAI;
+	return clock_stands_still(clockid) || clockid == CLOCK_REALTIME || clockid == CLOCK_TAI;
 }
 
-/* @mono on the scale of @clockid, one of the relative clocks. */
-static ktime_t clock_at(ktime_t mono, clockid_t clockid)
+static const char *clock_name(clockid_t clockid)
 {
-	if (clockid == CLOCK_BOOTTIME)
-		return ktime_mono_to_any(mono, TK_OFFS_BOOT);
-	return mono;
+	return clockid == CLOCK_BOOTTIME ? "CLOCK_BOOTTIME" : "CLOCK_MONOTONIC";
 }
 
-static void time_save(struct ckpt_ctx *ctx, struct ckpt_rec_task_restart *rec, ktime_t expires)
+/* Does futex(2) with these arguments wait until a time of CLOCK_MONOTONIC? */
+static bool is_futex_until(const unsigned long *args)
+{
+	int op = args[1], cmd = op & FUTEX_CMD_MASK;
+
+	return args[3] && !(op & FUTEX_CLOCK_REALTIME) &&
+	       (cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_WAIT_REQUEUE_PI ||
+		cmd == FUTEX_LOCK_PI2);
+}
+
+/*
+ * The clock by which @task, whose system call @nr was interrupted, has said
+ * until when it sleeps: one that stands still, or -1.
+ */
+static clockid_t sleeps_until(struct task_struct *task, int nr)
+{
+	clockid_t clockid = -1;
+	unsigned long args[6];
+
+	if (syscall_get_arch(task) != AUDIT_ARCH_X86_64)
+		return clockid;
+	syscall_get_arguments(task, task_pt_regs(task), args);
+	switch (nr) {
+	case __NR_clock_nanosleep:
+		if (args[1] & TIMER_ABSTIME)
+			clockid = args[0];
+		break;
+	case __NR_futex:
+		if (is_futex_until(args))
+			clockid = CLOCK_MONOTONIC;
+		break;
+	case __NR_futex_waitv:
+		if (args[3])
+			clockid = args[4];
+		break;
+	case __NR_futex_wait:
+		if (args[4])
+			clockid = args[5];
+		break;
+	}
+	return clock_stands_still(clockid) ? clockid : -1;
+}
+
+/* Will the system call of @task begin again, with the arguments that it had? */
+static bool call_begins_again(struct task_struct *task)
+{
+	struct pt_regs *regs = task_pt_regs(task);
+	int nr = syscall_get_nr(task, regs);
+
+	if (nr < 0)
+		return false;
+	switch (syscall_get_return_value(task, regs)) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+		return true;
+	default:
+		/* It may be about to. */
+		return syscall_get_return_value(task, regs) == nr;
+	}
+}
+
+static void time_save(struct ckpt_rec_task_restart *rec, ktime_t expires)
 {
 	rec->flags |= CKPT_RESTARTF_TIMEOUT;
-	if (!clock_is_relative(rec->clockid)) {
-		rec->flags |= CKPT_RESTARTF_ABSOLUTE;
-		rec->time_ns = expires;
-		return;
-	}
-	rec->time_ns = ktime_sub(expires, clock_at(ckpt_now_ns(ctx), rec->clockid));
+	rec->time_ns = expires;
 }
 
-static ktime_t time_restore(const struct ckpt_rec_task_restart *rec)
+/* What restart_restore_late() needs to know */
+struct restart_late {
+	struct ckpt_rec_task_restart rec;
+	const struct ckpt_shift *shift;
+};
+
+static ktime_t time_restore(const struct restart_late *late)
 {
-	if (rec->flags & CKPT_RESTARTF_ABSOLUTE)
-		return rec->time_ns;
-	return ktime_add_safe(clock_at(ktime_get(), rec->clockid), max(rec->time_ns, 0LL));
+	switch (late->rec.clockid) {
+	case CLOCK_MONOTONIC:
+		return ckpt_shifted(late->rec.time_ns, late->shift->monotonic);
+	case CLOCK_BOOTTIME:
+		return ckpt_shifted(late->rec.time_ns, late->shift->boottime);
+	default:
+		return late->rec.time_ns;
+	}
 }
 
 static int restart_collect(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -83,8 +154,7 @@ static int restart_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	return 0;
 }
 
-static void save_nanosleep(struct ckpt_ctx *ctx, struct ckpt_rec_task_restart *rec,
-			   const struct restart_block *rb)
+static void save_nanosleep(struct ckpt_rec_task_restart *rec, const struct restart_block *rb)
 {
 	rec->kind = CKPT_RESTART_NANOSLEEP;
 	rec->clockid = rb->nanosleep.clockid;
@@ -92,21 +162,20 @@ static void save_nanosleep(struct ckpt_ctx *ctx, struct ckpt_rec_task_restart *r
 		rec->flags |= CKPT_RESTARTF_RMTP;
 		rec->addr = (unsigned long)rb->nanosleep.rmtp;
 	}
-	time_save(ctx, rec, rb->nanosleep.expires);
+	time_save(rec, rb->nanosleep.expires);
 }
 
-static void save_poll(struct ckpt_ctx *ctx, struct ckpt_rec_task_restart *rec,
-		      const struct restart_block *rb)
+static void save_poll(struct ckpt_rec_task_restart *rec, const struct restart_block *rb)
 {
 	rec->kind = CKPT_RESTART_POLL;
 	rec->clockid = CLOCK_MONOTONIC;
 	rec->addr = (unsigned long)rb->poll.ufds;
 	rec->nfds = rb->poll.nfds;
 	if (rb->poll.has_timeout)
-		time_save(ctx, rec, ktime_set(rb->poll.tv_sec, rb->poll.tv_nsec));
+		time_save(rec, ktime_set(rb->poll.tv_sec, rb->poll.tv_nsec));
 }
 
-static void save_futex(struct ckpt_ctx *ctx, struct ckpt_rec_task_restart *rec,
+static void save_futex(struct task_struct *task, struct ckpt_rec_task_restart *rec,
 		       const struct restart_block *rb)
 {
 	rec->kind = CKPT_RESTART_FUTEX_WAIT;
@@ -117,7 +186,9 @@ static void save_futex(struct ckpt_ctx *ctx, struct ckpt_rec_task_restart *rec,
 	if (rb->futex.flags & FLAGS_SHARED)
 		rec->flags |= CKPT_RESTARTF_SHARED;
 	if (rb->futex.flags & FLAGS_HAS_TIMEOUT)
-		time_save(ctx, rec, rb->futex.time);
+		time_save(rec, rb->futex.time);
+	if (sleeps_until(task, __NR_futex) >= 0)
+		rec->flags |= CKPT_RESTARTF_ABSOLUTE;
 }
 
 static int write_deadline(struct ckpt_ctx *ctx, ktime_t expires, unsigned long sp)
@@ -128,7 +199,20 @@ static int write_deadline(struct ckpt_ctx *ctx, ktime_t expires, unsigned long s
 		.addr = sp,
 	};
 
-	time_save(ctx, &rec, expires);
+	time_save(&rec, expires);
+	return ckpt_write(ctx, CKPT_REC_TASK_RESTART, &rec, sizeof(rec));
+}
+
+static int write_again(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct ckpt_rec_task_restart rec = {
+		.kind = CKPT_RESTART_AGAIN,
+		.flags = CKPT_RESTARTF_ABSOLUTE,
+		.clockid = sleeps_until(task, syscall_get_nr(task, task_pt_regs(task))),
+	};
+
+	if (rec.clockid < 0)
+		return 0;
 	return ckpt_write(ctx, CKPT_REC_TASK_RESTART, &rec, sizeof(rec));
 }
 
@@ -144,44 +228,49 @@ static int restart_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		return write_deadline(ctx, expires, sp);
 	/* A block that was used up stays behind until the next one. */
 	if (!restart_is_live(task))
-		return 0;
+		return call_begins_again(task) ? write_again(ctx, task) : 0;
 	if (rb->fn == hrtimer_nanosleep_restart)
-		save_nanosleep(ctx, &rec, rb);
+		save_nanosleep(&rec, rb);
 	else if (rb->fn == do_restart_poll)
-		save_poll(ctx, &rec, rb);
+		save_poll(&rec, rb);
 	else if (rb->fn == futex_wait_restart)
-		save_futex(ctx, &rec, rb);
+		save_futex(task, &rec, rb);
 	else
 		return 0;
 	return ckpt_write(ctx, CKPT_REC_TASK_RESTART, &rec, sizeof(rec));
 }
 
-static void restore_nanosleep(struct restart_block *rb, const struct ckpt_rec_task_restart *rec)
+static void restore_nanosleep(struct restart_block *rb, const struct restart_late *late)
 {
+	const struct ckpt_rec_task_restart *rec = &late->rec;
+
 	rb->nanosleep.clockid = rec->clockid;
 	rb->nanosleep.type = rec->flags & CKPT_RESTARTF_RMTP ? TT_NATIVE : TT_NONE;
 	rb->nanosleep.rmtp = (struct __kernel_timespec __user *)rec->addr;
-	rb->nanosleep.expires = time_restore(rec);
+	rb->nanosleep.expires = time_restore(late);
 	rb->fn = hrtimer_nanosleep_restart;
 }
 
-static void restore_poll(struct restart_block *rb, const struct ckpt_rec_task_restart *rec)
+static void restore_poll(struct restart_block *rb, const struct restart_late *late)
 {
+	const struct ckpt_rec_task_restart *rec = &late->rec;
 	struct timespec64 end;
 
 	rb->poll.ufds = (struct pollfd __user *)rec->addr;
 	rb->poll.nfds = rec->nfds;
 	rb->poll.has_timeout = !!(rec->flags & CKPT_RESTARTF_TIMEOUT);
 	if (rb->poll.has_timeout) {
-		end = ktime_to_timespec64(time_restore(rec));
+		end = ktime_to_timespec64(time_restore(late));
 		rb->poll.tv_sec = end.tv_sec;
 		rb->poll.tv_nsec = end.tv_nsec;
 	}
 	rb->fn = do_restart_poll;
 }
 
-static void restore_futex(struct restart_block *rb, const struct ckpt_rec_task_restart *rec)
+static void restore_futex(struct restart_block *rb, const struct restart_late *late)
 {
+	const struct ckpt_rec_task_restart *rec = &late->rec;
+
 	rb->futex.uaddr = (u32 __user *)rec->addr;
 	rb->futex.val = rec->futex_val;
 	rb->futex.bitset = rec->futex_bitset;
@@ -192,7 +281,7 @@ static void restore_futex(struct restart_block *rb, const struct ckpt_rec_task_r
 		rb->futex.flags |= FLAGS_CLOCKRT;
 	if (rec->flags & CKPT_RESTARTF_TIMEOUT) {
 		rb->futex.flags |= FLAGS_HAS_TIMEOUT;
-		rb->futex.time = time_restore(rec);
+		rb->futex.time = time_restore(late);
 	}
 	rb->fn = futex_wait_restart;
 }
@@ -200,62 +289,72 @@ static void restore_futex(struct restart_block *rb, const struct ckpt_rec_task_r
 /* Late, because time passes until the tree is complete. */
 static void restart_restore_late(void *data)
 {
-	const struct ckpt_rec_task_restart *rec = data;
+	const struct restart_late *late = data;
 	struct restart_block *rb = &current->restart_block;
 
 	rb->arch_data = 0;
-	switch (rec->kind) {
+	switch (late->rec.kind) {
 	case CKPT_RESTART_NANOSLEEP:
-		restore_nanosleep(rb, rec);
+		restore_nanosleep(rb, late);
 		break;
 	case CKPT_RESTART_POLL:
-		restore_poll(rb, rec);
+		restore_poll(rb, late);
 		break;
 	case CKPT_RESTART_FUTEX_WAIT:
-		restore_futex(rb, rec);
+		restore_futex(rb, late);
 		break;
 	case CKPT_RESTART_DEADLINE:
-		ckpt_set_deadline(time_restore(rec), rec->addr);
+		ckpt_set_deadline(time_restore(late), late->rec.addr);
 		break;
 	}
 }
 
 static bool restart_valid(const struct ckpt_rec_task_restart *rec)
 {
-	const u32 common = CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_ABSOLUTE;
-
-	if (!clock_is_known(rec->clockid) ||
-	    !!(rec->flags & CKPT_RESTARTF_ABSOLUTE) !=
-	    (rec->flags & CKPT_RESTARTF_TIMEOUT && !clock_is_relative(rec->clockid)))
+	if (!clock_is_known(rec->clockid) || rec->time_ns < 0)
 		return false;
 	switch (rec->kind) {
 	case CKPT_RESTART_NANOSLEEP:
 		return rec->flags & CKPT_RESTARTF_TIMEOUT &&
-		       !(rec->flags & ~(common | CKPT_RESTARTF_RMTP));
+		       !(rec->flags & ~(CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_RMTP));
 	case CKPT_RESTART_POLL:
 		return rec->clockid == CLOCK_MONOTONIC &&
 		       !(rec->flags & ~CKPT_RESTARTF_TIMEOUT);
 	case CKPT_RESTART_FUTEX_WAIT:
 		return (rec->clockid == CLOCK_MONOTONIC || rec->clockid == CLOCK_REALTIME) &&
-		       !(rec->flags & ~(common | CKPT_RESTARTF_SHARED));
+		       !(rec->flags & ~(CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_ABSOLUTE |
+					CKPT_RESTARTF_SHARED));
 	case CKPT_RESTART_DEADLINE:
 		return rec->clockid == CLOCK_MONOTONIC && rec->flags == CKPT_RESTARTF_TIMEOUT;
+	case CKPT_RESTART_AGAIN:
+		return clock_stands_still(rec->clockid) && rec->flags == CKPT_RESTARTF_ABSOLUTE;
 	}
 	return false;
 }
 
+/* Without a time namespace the program would be woken up too soon, or ages too late. */
+static int check_sleeper(struct ckpt_ctx *ctx, const struct ckpt_rec_task_restart *rec)
+{
+	if (!(rec->flags & CKPT_RESTARTF_ABSOLUTE) || !clock_stands_still(rec->clockid) ||
+	    !(ckpt_restart_flags(ctx) & RESTART_NO_TIME_NAMESPACE))
+		return 0;
+	return ckpt_err(ctx, -EOPNOTSUPP, "%s: sleeps until a time of %s: needs a time namespace",
+			ckpt_whom(ctx), clock_name(rec->clockid));
+}
+
 static int restart_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
-	struct ckpt_rec_task_restart rec;
+	struct restart_late late = { .shift = ckpt_shift(ctx) };
 	int err;
 
-	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	err = ckpt_rec_copy(in, &late.rec, sizeof(late.rec));
 	if (err)
 		return err;
-	if (!restart_valid(&rec))
+	if (!restart_valid(&late.rec))
 		return ckpt_err(ctx, -EINVAL, "%s: bad system call to continue, kind %u",
-				ckpt_whom(ctx), rec.kind);
-	return ckpt_task_defer(ctx, restart_restore_late, &rec, sizeof(rec));
+				ckpt_whom(ctx), late.rec.kind);
+	err = check_sleeper(ctx, &late.rec);
+	return err ?: ckpt_task_defer(ctx, restart_restore_late, &late, sizeof(late));
 }
 
 static const struct ckpt_task_ops restart_ops = {

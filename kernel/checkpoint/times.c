@@ -62,8 +62,8 @@ static int times_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 			.maj_flt = task->maj_flt,
 		},
 		.runtime = task_sched_runtime(task),
-		.age = ktime_get_ns() - task->start_time,
-		.boot_age = ktime_get_boottime_ns() - task->start_boottime,
+		.start = task->start_time,
+		.boot_start = task->start_boottime,
 	};
 
 	io_get(&rec.io, &task->ioac);
@@ -105,12 +105,6 @@ static void restore_cpu_time(struct task_struct *task, const struct ckpt_rec_tas
 	task_rq_unlock(rq, task, &rf);
 }
 
-/* Born before the machine was: as early as it can tell. */
-static u64 born(u64 now, u64 age)
-{
-	return now - min(now, age);
-}
-
 static int times_restore_task(struct ckpt_ctx *ctx, struct task_struct *task,
 			      const struct ckpt_rec *in)
 {
@@ -129,8 +123,9 @@ static int times_restore_task(struct ckpt_ctx *ctx, struct task_struct *task,
 	task->min_flt = rec.usage.min_flt;
 	task->maj_flt = rec.usage.maj_flt;
 	io_set(&task->ioac, &rec.io);
-	task->start_time = born(ktime_get_ns(), rec.age);
-	task->start_boottime = born(ktime_get_boottime_ns(), rec.boot_age);
+	/* By the clocks of the image, until the tree is let go. */
+	task->start_time = rec.start;
+	task->start_boottime = rec.boot_start;
 	return 0;
 }
 

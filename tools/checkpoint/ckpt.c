@@ -40,6 +40,8 @@ static const struct command {
 	  "  -e, --external KEY=V  what stands in for KEY: a path, fd:N, or inherit\n"
 	  "  -j, --shell-job       run in this session, on this terminal and stdio\n"
 	  "  -s, --stopped         leave the processes stopped (as by SIGSTOP)\n"
+	  "  -T, --no-time-namespace\n"
+	  "                        use the clocks of this machine, which jump then\n"
 	  "  -i, --input FILE      image file; - is standard input (default)\n"
 	  "  -l, --log FILE        write all that the kernel said to FILE\n" },
 	{ "check", cmd_check, "[OPTION]... PID",

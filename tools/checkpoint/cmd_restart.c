@@ -35,6 +35,7 @@ static const struct option options[] = {
 	{ "external", required_argument, NULL, 'e' },
 	{ "shell-job", no_argument, NULL, 'j' },
 	{ "stopped", no_argument, NULL, 's' },
+	{ "no-time-namespace", no_argument, NULL, 'T' },
 	{ "input", required_argument, NULL, 'i' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
@@ -58,6 +59,9 @@ static void parse_option(struct job *job, int opt)
 		break;
 	case 's':
 		job->flags |= RESTART_STOPPED;
+		break;
+	case 'T':
+		job->flags |= RESTART_NO_TIME_NAMESPACE;
 		break;
 	case 'i':
 		job->input = optarg;
@@ -85,7 +89,7 @@ static void parse(struct job *job, int argc, char **argv)
 		.externals = must(ckpt_externals_new()),
 		.log = must(ckpt_log_new()),
 	};
-	while ((opt = getopt_long(argc, argv, "dp:e:jsi:l:h", options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "dp:e:jsTi:l:h", options, NULL)) != -1)
 		parse_option(job, opt);
 	if (optind != argc)
 		usage_error("unexpected argument '%s'", argv[optind]);

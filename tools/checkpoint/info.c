@@ -55,6 +55,17 @@ static int add_arch(struct info *info, const struct ckpt_image_record *record)
 	return ckpt_image_record_copy(record, &info->arch, sizeof(info->arch));
 }
 
+static int add_clocks(struct info *info, const struct ckpt_image_record *record)
+{
+	return ckpt_image_record_copy(record, &info->clocks, sizeof(info->clocks));
+}
+
+static int add_time_ns(struct info *info, const struct ckpt_image_record *record)
+{
+	return ckpt_image_record_copy(record, &info->object->time_ns,
+				      sizeof(info->object->time_ns));
+}
+
 static int add_tree_task(struct info *info, const struct ckpt_image_record *record)
 {
 	struct info_task *tasks = grow(info->tasks, info->nr_tasks, sizeof(*tasks));
@@ -358,6 +369,7 @@ static const struct {
 } records[] = {
 	{ CKPT_REC_HEADER, ANYWHERE, add_header },
 	{ CKPT_REC_ARCH, ANYWHERE, add_arch },
+	{ CKPT_REC_CLOCKS, ANYWHERE, add_clocks },
 	{ CKPT_REC_TREE_TASK, ANYWHERE, add_tree_task },
 	{ CKPT_REC_OBJ, ANYWHERE, add_object },
 	{ CKPT_REC_TASK, ANYWHERE, begin_task },
@@ -375,6 +387,7 @@ static const struct {
 	{ CKPT_REC_FILE_SHM, OBJECT, add_file_shm },
 	{ CKPT_REC_FILE_EVENTFD, OBJECT, add_file_eventfd },
 	{ CKPT_REC_LOCK, OBJECT, add_lock },
+	{ CKPT_REC_TIME_NS, OBJECT, add_time_ns },
 	{ CKPT_REC_FILES_FD, OBJECT, add_fd },
 	{ CKPT_REC_FS, OBJECT, add_fs },
 	{ CKPT_REC_MM, OBJECT, add_mm },

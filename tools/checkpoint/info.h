@@ -43,6 +43,7 @@ struct info_fd {
  * @nr_locks: file or fd table: locks
  * @nr_policies: mm, shared memory: NUMA policies of ranges
  * @nr_aio: mm: AIO contexts
+ * @time_ns: time namespace: its offsets
  * @fds: fd table: the descriptors
  * @nr_fds: their number
  */
@@ -63,6 +64,7 @@ struct info_object {
 	__u32 nr_locks;
 	__u32 nr_policies;
 	__u32 nr_aio;
+	struct ckpt_rec_time_ns time_ns;
 	struct info_fd *fds;
 	size_t nr_fds;
 };
@@ -96,6 +98,7 @@ struct info_task {
 struct info {
 	struct ckpt_rec_header header;
 	struct ckpt_rec_arch arch;
+	struct ckpt_rec_clocks clocks;
 	struct info_task *tasks;
 	size_t nr_tasks;
 	struct info_object *objects;	/* by objref, once all is read */

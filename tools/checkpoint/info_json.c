@@ -188,7 +188,7 @@ static json_t *memory(const struct info_object *mm)
 }
 
 /* The type as text, and the members that are particular to it. */
-static json_t *object(const struct info_object *object)
+static json_t *object(const struct info *info, const struct info_object *object)
 {
 	switch (object->type) {
 	case CKPT_OBJ_PIPE:
@@ -221,6 +221,11 @@ static json_t *object(const struct info_object *object)
 		return json_pack("{s:s}", "type", "sighand");
 	case CKPT_OBJ_SECCOMP_FILTER:
 		return json_pack("{s:s}", "type", "seccomp_filter");
+	case CKPT_OBJ_TIME_NS:
+		return json_pack("{s:s, s:I, s:I}", "type", "time_namespace", "monotonic_ns",
+				 (json_int_t)(info->clocks.monotonic + object->time_ns.monotonic),
+				 "boottime_ns",
+				 (json_int_t)(info->clocks.boottime + object->time_ns.boottime));
 	case CKPT_OBJ_IO_CONTEXT:
 		return json_pack("{s:s}", "type", "io_context");
 	default:
@@ -234,7 +239,7 @@ static json_t *objects(const struct info *info)
 	json_t *json = json_array();
 
 	for (size_t i = 0; i < info->nr_objects; i++) {
-		json_t *one = object(&info->objects[i]);
+		json_t *one = object(info, &info->objects[i]);
 
 		json_object_set_new(one, "objref", json_integer(info->objects[i].objref));
 		json_array_append_new(json, one);

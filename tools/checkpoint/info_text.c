@@ -75,6 +75,24 @@ static void print_header(const struct info *info, const char *path)
 	putchar('\n');
 }
 
+static double seconds(__u64 clock, __s64 offset)
+{
+	return (__s64)(clock + offset) / 1e9;
+}
+
+/* Where they go on at the restart */
+static void print_clocks(const struct info *info)
+{
+	for (size_t i = 0; i < info->nr_objects; i++) {
+		const struct info_object *ns = &info->objects[i];
+
+		if (ns->type == CKPT_OBJ_TIME_NS)
+			printf("clocks    monotonic %.3f s, boottime %.3f s\n",
+			       seconds(info->clocks.monotonic, ns->time_ns.monotonic),
+			       seconds(info->clocks.boottime, ns->time_ns.boottime));
+	}
+}
+
 static void print_state(const struct info_task *task)
 {
 	__u32 code = task->tree.exit_code;
@@ -339,6 +357,7 @@ static void print_totals(const struct info *info)
 void info_print_text(const struct info *info, const char *path)
 {
 	print_header(info, path);
+	print_clocks(info);
 	print_tree(info);
 	for (size_t i = 0; i < info->nr_tasks; i++) {
 		const struct info_task *task = &info->tasks[i];

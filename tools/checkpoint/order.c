@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The order of records: HEADER ARCH TREE_TASK* (OBJ ...)* (TASK ... TASK_END)*
- * TRAILER, what is announced comes, and what is referred to stands before.
+ * CLOCKS TRAILER, what is announced comes, and what is referred to stands before.
  */
 #include <search.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@ enum place {
 	IN_OBJECT,
 	AT_TASKS,	/* no objects any more */
 	IN_TASK,
+	AT_TRAILER,
 	AT_END,
 };
 
@@ -191,11 +192,19 @@ static const char *new_task(struct ckpt_order *order, const struct ckpt_rec_task
 	return NULL;
 }
 
-static const char *check_trailer(struct ckpt_order *order)
+static const char *check_clocks(struct ckpt_order *order)
 {
 	for (__u32 i = 0; i < order->nr_tasks; i++)
 		if (!order->restored[i] && !(order->tasks[i].flags & CKPT_TASKF_ZOMBIE))
 			return "state of a task is missing";
+	order->place = AT_TRAILER;
+	return NULL;
+}
+
+static const char *check_trailer(struct ckpt_order *order, const struct ckpt_image_record *record)
+{
+	if (record->type != CKPT_REC_TRAILER)
+		return "a record after the last one";
 	order->place = AT_END;
 	return NULL;
 }
@@ -218,8 +227,10 @@ static const char *boundary(struct ckpt_order *order, const struct ckpt_image_re
 		if (ckpt_image_record_copy(record, &task, sizeof(task)))
 			return "the task is of a newer format";
 		return new_task(order, &task, record->type == CKPT_REC_DEAD_TASK);
+	case CKPT_REC_CLOCKS:
+		return check_clocks(order);
 	case CKPT_REC_TRAILER:
-		return check_trailer(order);
+		return "the record of the clocks is missing";
 	default:
 		return "a record that belongs to no object and no task";
 	}
@@ -282,6 +293,8 @@ const char *ckpt_order_check(struct ckpt_order *order, const struct ckpt_image_r
 		return in_object(order, record);
 	case IN_TASK:
 		return in_task(order, record);
+	case AT_TRAILER:
+		return check_trailer(order, record);
 	default:
 		return boundary(order, record);
 	}

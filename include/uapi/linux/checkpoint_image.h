@@ -77,7 +77,7 @@ struct ckpt_record {
 enum {
 	/*
 	 * the frame: order is HEADER ARCH VDSO TREE_TASK* (OBJ ...)*
-	 * (TASK ... TASK_END)* (DEAD_TASK ... TASK_END)* TRAILER
+	 * (TASK ... TASK_END)* (DEAD_TASK ... TASK_END)* CLOCKS TRAILER
 	 */
 	CKPT_REC_HEADER		= 1,
 	CKPT_REC_ARCH		= 2,
@@ -89,6 +89,7 @@ enum {
 	CKPT_REC_PAGES		= 8,
 	CKPT_REC_DEAD_TASK	= 9,
 	CKPT_REC_VDSO		= 10,
+	CKPT_REC_CLOCKS		= 11,
 	CKPT_REC_FRAME_MAX,	/* stays last of its group, as the next two */
 
 	/* objects */
@@ -113,6 +114,7 @@ enum {
 	CKPT_REC_SIGHAND	= 119,
 	CKPT_REC_LOCK		= 120,
 	CKPT_REC_SECCOMP_FILTER	= 130,
+	CKPT_REC_TIME_NS	= 131,
 	CKPT_REC_SHM		= 140,
 	CKPT_REC_FILE_SHM	= 141,
 	CKPT_REC_VMA_POLICY	= 142,
@@ -149,6 +151,7 @@ enum {
 	CKPT_REC_TASK_DISPATCH	= 224,
 	CKPT_REC_TASK_SPECULATION = 225,
 	CKPT_REC_TASK_IO_CONTEXT = 226,	/* after the I/O priority */
+	CKPT_REC_TASK_TIME_NS	= 227,
 	CKPT_REC_TASK_MEMPOLICY	= 240,
 	CKPT_REC_TASK_MAX,
 };
@@ -162,6 +165,7 @@ enum {
 	CKPT_OBJ_SHMEM		= 30,
 	CKPT_OBJ_SHM		= 32,
 	CKPT_OBJ_SECCOMP_FILTER	= 40,
+	CKPT_OBJ_TIME_NS	= 50,
 	CKPT_OBJ_FILE		= 100,
 	CKPT_OBJ_MM		= 200,
 	CKPT_OBJ_SIGHAND	= 300,
@@ -333,6 +337,21 @@ struct ckpt_rec_task {
 };
 
 /**
+ * struct ckpt_rec_clocks - CKPT_REC_CLOCKS: the end of the checkpoint, by the
+ *	clocks of the machine
+ * @monotonic: CLOCK_MONOTONIC [ns]
+ * @boottime: CLOCK_BOOTTIME [ns]
+ *
+ * All times of these clocks in the image are of the machine, not of a time
+ * namespace. A restart moves them by what its machine's clocks are off from
+ * these when it lets the tree go: for the tree no time has passed between.
+ */
+struct ckpt_rec_clocks {
+	__u64 monotonic;
+	__u64 boottime;
+};
+
+/**
  * struct ckpt_rec_trailer - CKPT_REC_TRAILER, the last record
  * @magic: ~CKPT_IMAGE_MAGIC
  * @nr_blocks: blocks before the one that holds this record
@@ -406,6 +425,26 @@ struct ckpt_sigaction {
  */
 struct ckpt_rec_sighand {
 	struct ckpt_sigaction action[CKPT_NSIG];
+};
+
+/**
+ * struct ckpt_rec_time_ns - CKPT_REC_TIME_NS: a time namespace
+ * @monotonic: its CLOCK_MONOTONIC less the machine's [ns]
+ * @boottime: its CLOCK_BOOTTIME less the machine's [ns]
+ */
+struct ckpt_rec_time_ns {
+	__s64 monotonic;
+	__s64 boottime;
+};
+
+/**
+ * struct ckpt_rec_task_time_ns - CKPT_REC_TASK_TIME_NS
+ * @time_ns: objref of its time namespace
+ * @for_children: objref of that of its children to come
+ */
+struct ckpt_rec_task_time_ns {
+	__u32 time_ns;
+	__u32 for_children;
 };
 
 /**
@@ -562,15 +601,16 @@ struct ckpt_io_usage {
  * @io: what it has read and written
  * @runtime: time on a CPU as the scheduler measures it [ns], of
  *	CLOCK_THREAD_CPUTIME_ID
- * @age: CLOCK_MONOTONIC since it was created [ns]
- * @boot_age: CLOCK_BOOTTIME since it was created [ns]
+ * @start: CLOCK_MONOTONIC when it was created [ns]; before the machine has
+ *	started, and then below 0, if it was restarted
+ * @boot_start: CLOCK_BOOTTIME when it was created [ns]
  */
 struct ckpt_rec_task_times {
 	struct ckpt_usage usage;
 	struct ckpt_io_usage io;
 	__u64 runtime;
-	__u64 age;
-	__u64 boot_age;
+	__s64 start;
+	__s64 boot_start;
 };
 
 /**
@@ -600,8 +640,9 @@ struct ckpt_rec_task_usage {
  * @notify_pid: the thread of SIGEV_THREAD_ID
  * @cpu_pid: the thread or process whose CPU time a CPU clock means; 0 otherwise
  * @value: sigev_value
- * @left: time until it goes off [ns], 0 if it does not; with
- *	CKPT_TIMERF_TIME_OF_DAY that time, since 1970
+ * @expires: when it goes off [ns], 0 if it does not: CLOCK_BOOTTIME if @clock is
+ *	that, else CLOCK_MONOTONIC; with CKPT_TIMERF_TIME_OF_DAY CLOCK_REALTIME;
+ *	for CPU clocks the time left
  * @interval: [ns]
  * @overrun: CKPT_TIMERF_PENDING: expiries since the signal was queued
  * @overrun_last: as timer_getoverrun(2) tells
@@ -616,7 +657,7 @@ struct ckpt_rec_task_timer {
 	__s32 notify_pid;
 	__s32 cpu_pid;
 	__u64 value;
-	__u64 left;
+	__u64 expires;
 	__u64 interval;
 	__s64 overrun;
 	__s64 overrun_last;
@@ -630,14 +671,14 @@ struct ckpt_rec_task_timer {
 
 /**
  * struct ckpt_rec_task_itimers - CKPT_REC_TASK_ITIMERS
- * @left: by ITIMER_*, 0 if it is off: ITIMER_REAL: time until it goes off [ns];
- *	the others: CPU time of the process when they go off [ns]
+ * @expires: by ITIMER_*, 0 if it is off: when it goes off [ns]: CLOCK_MONOTONIC
+ *	for ITIMER_REAL, CPU time of the process for the others
  * @interval: by ITIMER_* [ns]
  * @next_timer_id: number that the next POSIX timer gets
  * @flags: CKPT_ITIMERF_*
  */
 struct ckpt_rec_task_itimers {
-	__u64 left[CKPT_NR_ITIMERS];
+	__u64 expires[CKPT_NR_ITIMERS];
 	__u64 interval[CKPT_NR_ITIMERS];
 	__u32 next_timer_id;
 	__u32 flags;
@@ -773,9 +814,10 @@ struct ckpt_rec_sigpending {
 #define CKPT_RESTART_POLL	2
 #define CKPT_RESTART_FUTEX_WAIT	3
 #define CKPT_RESTART_DEADLINE	4	/* it begins again, but ends as if it had not */
+#define CKPT_RESTART_AGAIN	5	/* it begins again, until a time of @clockid */
 
 #define CKPT_RESTARTF_TIMEOUT	(1 << 0)	/* @time_ns is valid */
-#define CKPT_RESTARTF_ABSOLUTE	(1 << 1)	/* @time_ns is a time, not what remains */
+#define CKPT_RESTARTF_ABSOLUTE	(1 << 1)	/* the program has said a time, not how long */
 #define CKPT_RESTARTF_RMTP	(1 << 2)	/* nanosleep: @addr is to get the remainder */
 #define CKPT_RESTARTF_SHARED	(1 << 3)	/* futex: not FUTEX_PRIVATE_FLAG */
 
@@ -788,8 +830,7 @@ struct ckpt_rec_sigpending {
  * @nfds: poll: number of entries
  * @addr: futex word, struct pollfd array, struct timespec, or the stack pointer
  *	of the call that begins again
- * @time_ns: when it ends: with CKPT_RESTARTF_ABSOLUTE a time of @clockid, else
- *	relative to the checkpoint
+ * @time_ns: when it ends: a time of @clockid
  * @futex_val: expected value
  * @futex_bitset: FUTEX_WAIT_BITSET
  */

@@ -93,6 +93,8 @@ struct forgery {
 #define F(rec, ...)	FORGE(rec, F_##rec, __VA_ARGS__)
 
 #define F_CKPT_REC_HEADER	ckpt_rec_header
+#define F_CKPT_REC_CLOCKS	ckpt_rec_clocks
+#define F_CKPT_REC_TIME_NS	ckpt_rec_time_ns
 #define F_CKPT_REC_ARCH		ckpt_rec_arch
 #define F_CKPT_REC_VDSO		ckpt_rec_vdso
 #define F_CKPT_REC_TREE_TASK	ckpt_rec_tree_task
@@ -124,6 +126,7 @@ struct forgery {
 #define F_CKPT_REC_TASK_SIGMASK	ckpt_rec_task_sigmask
 #define F_CKPT_REC_TASK_SIGNAL	ckpt_rec_sigpending
 #define F_CKPT_REC_TASK_RESTART	ckpt_rec_task_restart
+#define F_CKPT_REC_TASK_TIME_NS	ckpt_rec_task_time_ns
 #define F_CKPT_REC_TASK_VFORK	ckpt_rec_task_vfork
 #define F_CKPT_REC_TASK_XSTATE	ckpt_rec_task_xstate
 #define F_CKPT_REC_TASK_REGS	ckpt_rec_task_regs
@@ -184,6 +187,8 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_MM, exe_objref, 9999, EINVAL, "9999 is no"),
 	F(CKPT_REC_TASK, index, 99, EINVAL, "unexpected state of task 99"),
 	F(CKPT_REC_TASK_SIGMASK, sighand, 9999, EINVAL, "9999 is no restored sighand"),
+	F(CKPT_REC_TASK_TIME_NS, time_ns, 9999, EINVAL, "9999 is no restored time namespace"),
+	F(CKPT_REC_TASK_TIME_NS, for_children, 9999, EINVAL, "9999 is no restored"),
 	F(CKPT_REC_TASK_VFORK, child, 99, EINVAL, "cannot wait for task 99"),
 	/* values */
 	F(CKPT_REC_FILE, f_pos, -5, EINVAL, "file"),
@@ -225,6 +230,11 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_SIGHAND, action[8].handler, 5, EINVAL, "bad handler of signal 9"),
 	F(CKPT_REC_TASK_SIGNAL, signo, 99, EINVAL, "signal"),
 	F(CKPT_REC_TASK_RESTART, kind, 99, EINVAL, "kind 99"),
+	F(CKPT_REC_TASK_RESTART, time_ns, 1ULL << 63, EINVAL, "bad system call to continue"),
+	F(CKPT_REC_TIME_NS, monotonic, 1ULL << 63, EINVAL, "bad time namespace"),
+	F(CKPT_REC_TIME_NS, boottime, 1ULL << 62, EINVAL, "bad time namespace"),
+	F(CKPT_REC_CLOCKS, monotonic, ~0ULL, EINVAL, "impossible clocks"),
+	F(CKPT_REC_CLOCKS, boottime, 1ULL << 62, EINVAL, "impossible clocks"),
 	F(CKPT_REC_TASK_SCHED, policy, 77, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_REGS, fs_base, 1ULL << 63, EINVAL, "bad registers"),
 };

@@ -136,6 +136,17 @@ test_leave_stopped()
 	kill -CONT "$pid" && sleep 0.2 && grep -q '^State:.S' "/proc/$pid/status"
 }
 
+test_no_time_namespace()
+{
+	start sleep 60
+	$ckpt checkpoint --container --kill -o image "$pid" && gone "$pid" || return
+	$ckpt restart -d -i image || return
+	[ "$(readlink "/proc/$pid/ns/time")" != "$(readlink /proc/self/ns/time)" ] || return
+	$ckpt checkpoint --container --kill -o image "$pid" && gone "$pid" || return
+	$ckpt restart -d --no-time-namespace -i image || return
+	[ "$(readlink "/proc/$pid/ns/time")" = "$(readlink /proc/self/ns/time)" ]
+}
+
 test_restart_stopped()
 {
 	stop
@@ -280,7 +291,8 @@ files = {o["objref"]: o for o in image["objects"]}
 paths = [files[fd["file"]]["file"].get("path") for fd in files[root["files"]]["table"]["fds"]]
 ok = root["pid"] == int(sys.argv[1]) and root["comm"] == "sleep" \
     and paths == ["/dev/null", sys.argv[2] + "/out", sys.argv[2] + "/err"] \
-    and files[root["mm"]]["memory"]["stored_bytes"] > 0 and image["externals"] == []
+    and files[root["mm"]]["memory"]["stored_bytes"] > 0 and image["externals"] == [] \
+    and [o["monotonic_ns"] > 0 for o in files.values() if o["type"] == "time_namespace"] == [True]
 sys.exit(not ok)' "$pid" "$work"
 }
 
@@ -375,6 +387,7 @@ tests=(
 	pid_taken 'a pid that is taken is named'
 	leave_stopped 'checkpoint --leave-stopped'
 	restart_stopped 'restart --stopped'
+	no_time_namespace 'restart --no-time-namespace'
 	failure_keeps_old_image 'a failed checkpoint leaves the old image alone'
 	external 'an external file, and a path in its place'
 	external_descriptor 'a descriptor of ours in place of an external file'
