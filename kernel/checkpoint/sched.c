@@ -5,13 +5,17 @@
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/init.h>
+#include <linux/mmu_context.h>
 #include <linux/sched.h>
 #include <linux/sched/deadline.h>
 #include <linux/sched/prio.h>
 #include <linux/sched/rt.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <uapi/linux/sched/types.h>
 
+#include "../sched/sched.h"
+#include "../sched/autogroup.h"
 #include "parts.h"
 
 static bool policy_known(u32 policy)
@@ -28,6 +32,16 @@ static bool policy_known(u32 policy)
 	return false;
 }
 
+/* Sessions share the autogroup of the restarter, with its nice value. */
+static int autogroup_nice(struct task_struct *task)
+{
+#ifdef CONFIG_SCHED_AUTOGROUP
+	return task->signal->autogroup ? READ_ONCE(task->signal->autogroup->nice) : 0;
+#else
+	return 0;
+#endif
+}
+
 static int sched_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	int err = 0;
@@ -35,17 +49,30 @@ static int sched_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	if (!policy_known(task->policy))
 		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: scheduling policy %s", ckpt_whom(ctx),
 				  task->policy == SCHED_EXT ? "SCHED_EXT" : "unknown");
-#ifdef CONFIG_UCLAMP_TASK
-	if (!err && (task->uclamp_req[UCLAMP_MIN].user_defined ||
-		     task->uclamp_req[UCLAMP_MAX].user_defined))
-		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: utilization clamps", ckpt_whom(ctx));
-#endif
+	if (!err && autogroup_nice(task) != autogroup_nice(current))
+		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: autogroup with nice %d", ckpt_whom(ctx),
+				  autogroup_nice(task));
 #ifdef CONFIG_SCHED_CORE
 	if (!err && task->core_cookie)
 		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: core scheduling cookie",
 				  ckpt_whom(ctx));
 #endif
 	return err;
+}
+
+/* What was asked for, or -1. */
+static s32 clamp_get(struct task_struct *task, enum uclamp_id which)
+{
+#ifdef CONFIG_UCLAMP_TASK
+	if (task->uclamp_req[which].user_defined)
+		return task->uclamp_req[which].value;
+#endif
+	return -1;
+}
+
+static bool clamp_valid(s32 value)
+{
+	return value >= -1 && value <= SCHED_CAPACITY_SCALE;
 }
 
 /* The mask that was asked for, as words; 0 if the task never asked. */
@@ -88,6 +115,8 @@ static int sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		.nice = task_nice(task),
 		.rt_priority = task->rt_priority,
 		.flags = task->sched_reset_on_fork ? CKPT_SCHEDF_RESET_ON_FORK : 0,
+		.util_min = clamp_get(task, UCLAMP_MIN),
+		.util_max = clamp_get(task, UCLAMP_MAX),
 	};
 	size_t len;
 	u64 *words;
@@ -149,6 +178,21 @@ static void deadline_set(struct sched_attr *attr, const struct ckpt_sched_deadli
 		attr->sched_flags |= SCHED_FLAG_RECLAIM;
 }
 
+/*
+ * Both are asked for together: one that is -1 takes back what the task has
+ * inherited from the restarter. To ask for nothing where nothing is costs the
+ * machine less: it counts clamps from the first one on.
+ */
+static void clamps_set(struct sched_attr *attr, const struct ckpt_rec_task_sched *rec)
+{
+	if (rec->util_min == clamp_get(current, UCLAMP_MIN) &&
+	    rec->util_max == clamp_get(current, UCLAMP_MAX))
+		return;
+	attr->sched_flags |= SCHED_FLAG_UTIL_CLAMP;
+	attr->sched_util_min = rec->util_min;
+	attr->sched_util_max = rec->util_max;
+}
+
 /* The program gets no SIGXCPU for the time that its restart takes. */
 static void overrun_restore_late(void *data)
 {
@@ -174,11 +218,14 @@ static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched
 
 	if (dl)
 		deadline_set(&attr, dl);
+	clamps_set(&attr, rec);
 	/* Checks what sched_setattr(2) checks, with the restarter's rights. */
 	err = sched_setattr(current, &attr);
 	if (err)
-		return ckpt_err(ctx, err, "%s: cannot set scheduling policy %u, nice %d",
-				ckpt_whom(ctx), rec->policy, rec->nice);
+		return ckpt_err(ctx, err,
+				"%s: cannot set scheduling policy %u, nice %d, utilization %d to %d",
+				ckpt_whom(ctx), rec->policy, rec->nice, rec->util_min,
+				rec->util_max);
 	if (dl && dl->flags & CKPT_DEADLINEF_OVERRUN) {
 		err = ckpt_task_defer(ctx, overrun_restore_late, &attr, sizeof(attr));
 		if (err)
@@ -207,6 +254,7 @@ static int sched_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	    len != rec.nr_cpu_words * sizeof(u64) + deadline_size(rec.policy) ||
 	    !policy_known(rec.policy) ||
 	    rec.nice < MIN_NICE || rec.nice > MAX_NICE ||
+	    !clamp_valid(rec.util_min) || !clamp_valid(rec.util_max) ||
 	    rec.flags & ~(CKPT_SCHEDF_RESET_ON_FORK | CKPT_SCHEDF_SLICE))
 		return ckpt_err(ctx, -EINVAL, "%s: bad scheduling record", ckpt_whom(ctx));
 

@@ -495,6 +495,8 @@ struct ckpt_rec_task_misc {
  * @rt_priority: of SCHED_FIFO and SCHED_RR
  * @flags: CKPT_SCHEDF_*
  * @slice_ns: time slice
+ * @util_min: least utilization that is assumed of it, -1 if it has not asked
+ * @util_max: greatest utilization, as @util_min
  * @nr_cpu_words: number of __u64 that follow: the mask that the task asked
  *	for by sched_setaffinity(2), 0 if it did not
  * @pad: 0
@@ -505,6 +507,8 @@ struct ckpt_rec_task_sched {
 	__u32 rt_priority;
 	__u32 flags;
 	__u64 slice_ns;
+	__s32 util_min;
+	__s32 util_max;
 	__u32 nr_cpu_words;
 	__u32 pad;
 };

@@ -236,6 +236,8 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_CLOCKS, monotonic, ~0ULL, EINVAL, "impossible clocks"),
 	F(CKPT_REC_CLOCKS, boottime, 1ULL << 62, EINVAL, "impossible clocks"),
 	F(CKPT_REC_TASK_SCHED, policy, 77, EINVAL, "bad scheduling record"),
+	F(CKPT_REC_TASK_SCHED, util_min, 1025, EINVAL, "bad scheduling record"),
+	F(CKPT_REC_TASK_SCHED, util_max, HUGE - 1, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_REGS, fs_base, 1ULL << 63, EINVAL, "bad registers"),
 };
 

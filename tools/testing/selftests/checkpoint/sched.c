@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Scheduling policies, with their parameters and what the caller may set. */
 #include <pthread.h>
+#include <sys/prctl.h>
 
 #include "ckpt_test.h"
 
@@ -10,6 +11,8 @@
 
 #define FLAG_RECLAIM	2
 #define FLAG_OVERRUN	4
+#define FLAG_UTIL_MIN	0x20
+#define FLAG_UTIL_MAX	0x40
 
 struct attr {
 	uint32_t size;
@@ -20,6 +23,8 @@ struct attr {
 	uint64_t runtime;
 	uint64_t deadline;
 	uint64_t period;
+	int32_t util_min;
+	int32_t util_max;
 };
 
 static long set_attr(pid_t pid, const struct attr *attr)
@@ -27,11 +32,18 @@ static long set_attr(pid_t pid, const struct attr *attr)
 	return syscall(SYS_sched_setattr, pid, attr, 0);
 }
 
-static void check_attr(const struct attr *set)
+static struct attr get_attr(void)
 {
 	struct attr got = {};
 
 	CHECK(!syscall(SYS_sched_getattr, 0, &got, sizeof(got), 0));
+	return got;
+}
+
+static void check_attr(const struct attr *set)
+{
+	struct attr got = get_attr();
+
 	CHECK_EQ(got.policy, set->policy);
 	CHECK_EQ(got.flags, set->flags);
 	CHECK_EQ(got.priority, set->priority);
@@ -138,6 +150,148 @@ TEST_F(refuse, no_bandwidth_for_deadline)
 		waitpid(hogs[i], NULL, 0);
 	}
 	s->pid = 0;
+}
+
+static bool has_clamps(void)
+{
+	struct attr attr = get_attr();
+
+	attr.flags = FLAG_UTIL_MIN;
+	attr.util_min = -1;
+	return !set_attr(0, &attr);
+}
+
+#define NO_CLAMPS	"no CONFIG_UCLAMP_TASK"
+
+static void clamp(uint64_t which, int min, int max)
+{
+	struct attr attr = get_attr();
+
+	attr.flags = which;
+	attr.util_min = min;
+	attr.util_max = max;
+	CHECK(!set_attr(0, &attr));
+}
+
+static void check_clamps(int min, int max)
+{
+	struct attr got = get_attr();
+
+	CHECK_EQ(got.util_min, min);
+	CHECK_EQ(got.util_max, max);
+}
+
+SURVIVE_IF(utilization_clamps, has_clamps(), NO_CLAMPS)
+{
+	clamp(FLAG_UTIL_MIN | FLAG_UTIL_MAX, 100, 900);
+	subject_ready();
+	check_clamps(100, 900);
+}
+
+/* What the task has asked for stays when its class changes; the rest does not. */
+SURVIVE_IF(one_utilization_clamp, has_clamps(), NO_CLAMPS)
+{
+	const struct attr fifo = { .size = sizeof(fifo), .policy = SCHED_FIFO, .priority = 1 };
+
+	clamp(FLAG_UTIL_MAX, 0, 500);
+	subject_ready();
+	check_clamps(0, 500);
+	CHECK(!set_attr(0, &fifo));
+	CHECK_EQ(get_attr().util_max, 500);
+}
+
+static void *clamped_thread(void *arg)
+{
+	volatile int *stage = arg;
+
+	clamp(FLAG_UTIL_MIN | FLAG_UTIL_MAX, 300, 300);
+	*stage = 1;
+	while (*stage == 1)
+		subject_sleep_ms(1);
+	check_clamps(300, 300);
+	return NULL;
+}
+
+SURVIVE_IF(utilization_clamps_of_one_thread, has_clamps(), NO_CLAMPS)
+{
+	volatile int stage = 0;
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, clamped_thread, (void *)&stage));
+	while (!stage)
+		subject_sleep_ms(1);
+	subject_ready();
+	check_clamps(0, 1024);
+	stage = 2;
+	CHECK(!pthread_join(thread, NULL));
+}
+
+static void subject_unclamped(void)
+{
+	check_clamps(0, 1024);
+	subject_ready();
+	check_clamps(0, 1024);
+}
+
+/* The clamps of the restarter are not those of the tree. */
+TEST_F(refuse, clamps_of_the_restarter)
+{
+	if (!has_clamps())
+		SKIP(return, NO_CLAMPS);
+	ASSERT_TRUE(subject_start(&self->s, subject_unclamped)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	clamp(FLAG_UTIL_MIN | FLAG_UTIL_MAX, 200, 800);
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+static bool has_autogroups(void)
+{
+	return !access("/proc/self/autogroup", W_OK);
+}
+
+static void subject_autogroup(void)
+{
+	int fd = open("/proc/self/autogroup", O_WRONLY);
+
+	CHECK(fd >= 0 && write(fd, "7", 1) == 1);
+	close(fd);
+	subject_ready();
+}
+
+TEST_F(refuse, autogroup_with_a_nice_value)
+{
+	if (!has_autogroups())
+		SKIP(return, "no CONFIG_SCHED_AUTOGROUP");
+	refuse_run(_metadata, &self->s, 0, subject_autogroup, EOPNOTSUPP, "autogroup with nice 7");
+}
+
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE		62
+#define PR_SCHED_CORE_CREATE	1
+#endif
+
+static bool has_core_scheduling(void)
+{
+	unsigned long cookie;
+
+	return !prctl(PR_SCHED_CORE, 0 /* GET */, 0, 0 /* thread */, &cookie);
+}
+
+static void subject_core_cookie(void)
+{
+	CHECK(!prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 0, 0));
+	subject_ready();
+}
+
+TEST_F(refuse, core_scheduling_cookie)
+{
+	if (!has_core_scheduling())
+		SKIP(return, "no CONFIG_SCHED_CORE, or no SMT");
+	refuse_run(_metadata, &self->s, 0, subject_core_cookie, EOPNOTSUPP,
+		   "core scheduling cookie");
 }
 
 TEST_HARNESS_MAIN
