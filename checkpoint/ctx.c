@@ -299,12 +299,12 @@ pid_t ckpt_pid_nr(struct ckpt_ctx *ctx, struct pid *pid)
 }
 
 /**
- * ckpt_restart_flags() - What the caller of restart(2) has asked for
- * @ctx: the context of a restart
+ * ckpt_flags() - What the caller has asked for
+ * @ctx: the context
  *
- * Return: RESTART_*.
+ * Return: CHECKPOINT_* or RESTART_*.
  */
-u64 ckpt_restart_flags(struct ckpt_ctx *ctx)
+u64 ckpt_flags(struct ckpt_ctx *ctx)
 {
 	return ctx->flags;
 }

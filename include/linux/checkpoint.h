@@ -257,8 +257,8 @@ const struct ckpt_shift *ckpt_shift(struct ckpt_ctx *ctx);
 /* @time of the image as a time of this machine, never before it has started */
 ktime_t ckpt_shifted(ktime_t time, s64 shift);
 
-/* RESTART_* */
-u64 ckpt_restart_flags(struct ckpt_ctx *ctx);
+/* CHECKPOINT_* or RESTART_* */
+u64 ckpt_flags(struct ckpt_ctx *ctx);
 
 /*
  * A task that is being restored begins with all signals blocked, without a

@@ -32,23 +32,30 @@ static bool same_landlock_domain(const struct cred *a, const struct cred *b)
 #endif
 }
 
-static bool same_security_label(const struct cred *a, const struct cred *b)
+static int refuse_label(struct ckpt_ctx *ctx, u32 secid)
 {
-	u32 secid_a, secid_b;
+	char *label;
+	u32 len;
+	int err;
 
-	security_cred_getsecid(a, &secid_a);
-	security_cred_getsecid(b, &secid_b);
-	return secid_a == secid_b;
+	if (security_secid_to_secctx(secid, &label, &len))
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: other security label than the caller's",
+				   ckpt_whom(ctx));
+	err = ckpt_refuse(ctx, -EOPNOTSUPP,
+			  "%s: security label %.*s is not the caller's", ckpt_whom(ctx),
+			  (int)len, label);
+	security_release_secctx(label, len);
+	return err;
 }
 
-static bool same_keyrings(const struct cred *a, const struct cred *b)
+/* A restarted task has the label of the restarter. */
+static int check_label(struct ckpt_ctx *ctx, const struct cred *cred)
 {
-#ifdef CONFIG_KEYS
-	return !a->thread_keyring && !a->process_keyring &&
-	       (!a->session_keyring || a->session_keyring == b->session_keyring);
-#else
-	return true;
-#endif
+	u32 secid, own;
+
+	security_cred_getsecid(cred, &secid);
+	security_cred_getsecid(current_cred(), &own);
+	return secid == own ? 0 : refuse_label(ctx, secid);
 }
 
 static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred)
@@ -59,9 +66,9 @@ static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const st
 		what = "overridden credentials";
 	else if (!same_landlock_domain(cred, current_cred()))
 		what = "Landlock domain other than the caller's";
-	else if (!same_security_label(cred, current_cred()))
-		what = "other security label than the caller's";
-	return what ? ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx), what) : 0;
+	if (what)
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx), what);
+	return check_label(ctx, cred);
 }
 
 static int creds_collect(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -70,8 +77,8 @@ static int creds_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	int err;
 
 	err = creds_refuse(ctx, task, cred);
-	if (!err && !same_keyrings(cred, current_cred()))
-		ckpt_warn(ctx, "%s: keyrings are not saved", ckpt_whom(ctx));
+	if (!err)
+		err = ckpt_keyrings_collect(ctx, cred);
 	put_cred(cred);
 	return err;
 }

@@ -11,6 +11,17 @@
 
 int ckpt_task_refuse_unsupported(struct ckpt_ctx *ctx, struct task_struct *task);
 
+struct cred;
+
+#ifdef CONFIG_KEYS
+int ckpt_keyrings_collect(struct ckpt_ctx *ctx, const struct cred *cred);
+#else
+static inline int ckpt_keyrings_collect(struct ckpt_ctx *ctx, const struct cred *cred)
+{
+	return 0;
+}
+#endif
+
 /* The image's form of a signal set: bit 0 is signal 1. */
 static inline u64 ckpt_sigset(const sigset_t *set)
 {

@@ -336,7 +336,7 @@ static bool restart_valid(const struct ckpt_rec_task_restart *rec)
 static int check_sleeper(struct ckpt_ctx *ctx, const struct ckpt_rec_task_restart *rec)
 {
 	if (!(rec->flags & CKPT_RESTARTF_ABSOLUTE) || !clock_stands_still(rec->clockid) ||
-	    !(ckpt_restart_flags(ctx) & RESTART_NO_TIME_NAMESPACE))
+	    !(ckpt_flags(ctx) & RESTART_NO_TIME_NAMESPACE))
 		return 0;
 	return ckpt_err(ctx, -EOPNOTSUPP, "%s: sleeps until a time of %s: needs a time namespace",
 			ckpt_whom(ctx), clock_name(rec->clockid));

@@ -75,7 +75,7 @@ static void *time_ns_restore(struct ckpt_ctx *ctx)
 		return ERR_PTR(err);
 	if (!offset_valid(rec.monotonic) || !offset_valid(rec.boottime))
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "image: bad time namespace"));
-	if (ckpt_restart_flags(ctx) & RESTART_NO_TIME_NAMESPACE)
+	if (ckpt_flags(ctx) & RESTART_NO_TIME_NAMESPACE)
 		return get_time_ns(current->nsproxy->time_ns);
 	ns = time_ns_create(ctx);
 	if (IS_ERR(ns))
@@ -184,7 +184,7 @@ static int joins_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	for_children = ckpt_obj_fetch(ctx, rec.for_children, &time_ns_ops);
 	if (IS_ERR(for_children))
 		return PTR_ERR(for_children);
-	if (ckpt_restart_flags(ctx) & RESTART_NO_TIME_NAMESPACE)
+	if (ckpt_flags(ctx) & RESTART_NO_TIME_NAMESPACE)
 		return 0;
 	err = join_time_ns(ns, for_children);
 	if (err)

@@ -30,6 +30,7 @@ static const struct command {
 	  "  -e, --external KEY    fd:N or fd:PID:N is open outside as well; a stand-in is\n"
 	  "                        given at restart\n"
 	  "  -j, --shell-job       terminal, session and stdio are those of a shell\n"
+	  "  -K, --drop-keyrings   keys in the keyrings of processes may be lost\n"
 	  "  -o, --output FILE     image file; - is standard output (default)\n"
 	  "  -l, --log FILE        write all that the kernel said to FILE\n" },
 	{ "restart", cmd_restart, "[OPTION]...",
@@ -50,6 +51,7 @@ static const struct command {
 	  "  -c, --container       as for checkpoint\n"
 	  "  -e, --external KEY    as for checkpoint\n"
 	  "  -j, --shell-job       as for checkpoint\n"
+	  "  -K, --drop-keyrings   as for checkpoint\n"
 	  "  -l, --log FILE        write all that the kernel said to FILE\n" },
 	{ "info", cmd_info, "[--json] FILE",
 	  "Show what an image holds.\n"

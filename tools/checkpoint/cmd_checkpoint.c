@@ -31,6 +31,7 @@ static const struct option checkpoint_options[] = {
 	{ "container", no_argument, NULL, 'c' },
 	{ "external", required_argument, NULL, 'e' },
 	{ "shell-job", no_argument, NULL, 'j' },
+	{ "drop-keyrings", no_argument, NULL, 'K' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "kill", no_argument, NULL, 'k' },
@@ -43,6 +44,7 @@ static const struct option check_options[] = {
 	{ "container", no_argument, NULL, 'c' },
 	{ "external", required_argument, NULL, 'e' },
 	{ "shell-job", no_argument, NULL, 'j' },
+	{ "drop-keyrings", no_argument, NULL, 'K' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ }
@@ -59,6 +61,9 @@ static void parse_option(struct job *job, int opt)
 		break;
 	case 'j':
 		job->flags |= CHECKPOINT_SHELL_JOB;
+		break;
+	case 'K':
+		job->flags |= CHECKPOINT_DROP_KEYRINGS;
 		break;
 	case 'k':
 		job->flags |= CHECKPOINT_KILL;
@@ -254,7 +259,7 @@ int cmd_checkpoint(int argc, char **argv)
 	struct job job;
 	int ret;
 
-	parse(&job, argc, argv, "ce:jl:hkso:", checkpoint_options);
+	parse(&job, argc, argv, "ce:jKl:hkso:", checkpoint_options);
 	ret = prepare(&job);
 	if (!ret) {
 		if (!strcmp(job.output, "-"))
@@ -317,7 +322,7 @@ int cmd_check(int argc, char **argv)
 	struct job job;
 	int ret;
 
-	parse(&job, argc, argv, "ce:jl:h", check_options);
+	parse(&job, argc, argv, "ce:jKl:h", check_options);
 	ret = prepare(&job);
 	if (!ret) {
 		ret = run_check(&job);

@@ -48,6 +48,7 @@ struct checkpoint_external {
 #define CHECKPOINT_KILL		(1ULL << 2) /* on success kill the tree */
 #define CHECKPOINT_STOP		(1ULL << 3) /* on success leave the tree stopped (SIGSTOP) */
 #define CHECKPOINT_SHELL_JOB	(1ULL << 4) /* session and terminal belong to the caller */
+#define CHECKPOINT_DROP_KEYRINGS (1ULL << 5) /* keys are lost: only warn of it */
 
 /**
  * struct checkpoint_args - arguments of checkpoint(2)

@@ -121,6 +121,41 @@ TEST_F(refuse, checkpoint_of_others_needs_privilege)
 	self->s.pid = 0;
 }
 
+static long login_uid(void)
+{
+	long uid = -1;
+	FILE *file = fopen("/proc/self/loginuid", "r");
+
+	CHECK(file && fscanf(file, "%ld", &uid) == 1);
+	fclose(file);
+	return uid;
+}
+
+static void subject_logged_in(void)
+{
+	int fd = open("/proc/self/loginuid", O_WRONLY);
+
+	CHECK(fd >= 0 && write(fd, "1234", 4) == 4);
+	close(fd);
+	CHECK_EQ(login_uid(), 1234);
+	subject_ready();
+	CHECK(login_uid() != 1234);
+}
+
+/* Who restarts it answers for what it does. */
+TEST_F(refuse, audit_login_uid_of_another)
+{
+	if (access("/proc/self/loginuid", W_OK))
+		SKIP(return, "no CONFIG_AUDIT");
+	ASSERT_NE(login_uid(), 1234);
+	ASSERT_TRUE(subject_start(&self->s, subject_logged_in)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
 TEST_F(refuse, restart_does_not_grant_root)
 {
 	ASSERT_TRUE(subject_start(&self->s, subject_idle)) subject_print(&self->s);
