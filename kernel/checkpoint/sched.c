@@ -5,17 +5,13 @@
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/init.h>
-#include <linux/mmu_context.h>
 #include <linux/sched.h>
 #include <linux/sched/deadline.h>
 #include <linux/sched/prio.h>
 #include <linux/sched/rt.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <uapi/linux/sched/types.h>
 
-#include "../sched/sched.h"
-#include "../sched/autogroup.h"
 #include "parts.h"
 
 static bool policy_known(u32 policy)
@@ -32,16 +28,6 @@ static bool policy_known(u32 policy)
 	return false;
 }
 
-/* Sessions share the autogroup of the restarter, with its nice value. */
-static int autogroup_nice(struct task_struct *task)
-{
-#ifdef CONFIG_SCHED_AUTOGROUP
-	return task->signal->autogroup ? READ_ONCE(task->signal->autogroup->nice) : 0;
-#else
-	return 0;
-#endif
-}
-
 static int sched_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	int err = 0;
@@ -49,9 +35,6 @@ static int sched_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	if (!policy_known(task->policy))
 		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: scheduling policy %s", ckpt_whom(ctx),
 				  task->policy == SCHED_EXT ? "SCHED_EXT" : "unknown");
-	if (!err && autogroup_nice(task) != autogroup_nice(current))
-		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: autogroup with nice %d", ckpt_whom(ctx),
-				  autogroup_nice(task));
 #ifdef CONFIG_SCHED_CORE
 	if (!err && task->core_cookie)
 		err = ckpt_refuse(ctx, -EOPNOTSUPP, "%s: core scheduling cookie",

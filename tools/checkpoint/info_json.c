@@ -226,6 +226,8 @@ static json_t *object(const struct info *info, const struct info_object *object)
 				 (json_int_t)(info->clocks.monotonic + object->time_ns.monotonic),
 				 "boottime_ns",
 				 (json_int_t)(info->clocks.boottime + object->time_ns.boottime));
+	case CKPT_OBJ_AUTOGROUP:
+		return json_pack("{s:s}", "type", "autogroup");
 	case CKPT_OBJ_IO_CONTEXT:
 		return json_pack("{s:s}", "type", "io_context");
 	default:

@@ -115,6 +115,7 @@ enum {
 	CKPT_REC_LOCK		= 120,
 	CKPT_REC_SECCOMP_FILTER	= 130,
 	CKPT_REC_TIME_NS	= 131,
+	CKPT_REC_AUTOGROUP	= 132,
 	CKPT_REC_SHM		= 140,
 	CKPT_REC_FILE_SHM	= 141,
 	CKPT_REC_VMA_POLICY	= 142,
@@ -152,6 +153,7 @@ enum {
 	CKPT_REC_TASK_SPECULATION = 225,
 	CKPT_REC_TASK_IO_CONTEXT = 226,	/* after the I/O priority */
 	CKPT_REC_TASK_TIME_NS	= 227,
+	CKPT_REC_TASK_AUTOGROUP	= 228,
 	CKPT_REC_TASK_MEMPOLICY	= 240,
 	CKPT_REC_TASK_MAX,
 };
@@ -172,6 +174,7 @@ enum {
 	CKPT_OBJ_FS		= 310,
 	CKPT_OBJ_FILES		= 320,
 	CKPT_OBJ_IO_CONTEXT	= 330,
+	CKPT_OBJ_AUTOGROUP	= 340,
 	CKPT_OBJ_MAX		= 400,
 };
 
@@ -435,6 +438,16 @@ struct ckpt_rec_sighand {
 struct ckpt_rec_time_ns {
 	__s64 monotonic;
 	__s64 boottime;
+};
+
+/**
+ * struct ckpt_rec_autogroup - CKPT_REC_AUTOGROUP
+ * @nice: of all that are in it
+ * @pad: 0
+ */
+struct ckpt_rec_autogroup {
+	__s32 nice;
+	__u32 pad;
 };
 
 /**
@@ -1509,8 +1522,9 @@ struct ckpt_rec_fs {
 
 /**
  * struct ckpt_rec_task_objref - CKPT_REC_TASK_FILES, CKPT_REC_TASK_FS,
- *	CKPT_REC_TASK_IO_CONTEXT: the object that the task uses
- * @objref: CKPT_OBJ_FILES, CKPT_OBJ_FS or CKPT_OBJ_IO_CONTEXT
+ *	CKPT_REC_TASK_IO_CONTEXT, CKPT_REC_TASK_AUTOGROUP: the object that the
+ *	task uses
+ * @objref: CKPT_OBJ_FILES, CKPT_OBJ_FS, CKPT_OBJ_IO_CONTEXT or CKPT_OBJ_AUTOGROUP
  * @pad: 0
  */
 struct ckpt_rec_task_objref {

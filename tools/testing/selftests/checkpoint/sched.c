@@ -252,20 +252,57 @@ static bool has_autogroups(void)
 	return !access("/proc/self/autogroup", W_OK);
 }
 
-static void subject_autogroup(void)
+#define NO_AUTOGROUPS	"no CONFIG_SCHED_AUTOGROUP"
+
+static int group_of(pid_t pid, int *nice)
+{
+	char path[64];
+	FILE *file;
+	int id;
+
+	snprintf(path, sizeof(path), "/proc/%d/autogroup", pid);
+	file = fopen(path, "r");
+	CHECK(file && fscanf(file, "/autogroup-%d nice %d", &id, nice) == 2);
+	fclose(file);
+	return id;
+}
+
+static void set_group_nice(const char *nice)
 {
 	int fd = open("/proc/self/autogroup", O_WRONLY);
 
-	CHECK(fd >= 0 && write(fd, "7", 1) == 1);
+	CHECK(fd >= 0 && write(fd, nice, strlen(nice)) == (ssize_t)strlen(nice));
 	close(fd);
-	subject_ready();
 }
 
-TEST_F(refuse, autogroup_with_a_nice_value)
+static pid_t start_member(bool own)
 {
-	if (!has_autogroups())
-		SKIP(return, "no CONFIG_SCHED_AUTOGROUP");
-	refuse_run(_metadata, &self->s, 0, subject_autogroup, EOPNOTSUPP, "autogroup with nice 7");
+	pid_t kid = fork();
+
+	if (kid)
+		return kid;
+	CHECK(!own || setsid() > 0);
+	for (;;)
+		pause();
+}
+
+/* One group for parent and child, another one for who has left the session */
+SURVIVE_IF(autogroups, has_autogroups(), NO_AUTOGROUPS)
+{
+	pid_t member = start_member(false), leaver = start_member(true);
+	int nice;
+
+	subject_sleep_ms(50);
+	set_group_nice("7");
+	subject_ready();
+	CHECK_EQ(group_of(member, &nice), group_of(getpid(), &nice));
+	CHECK_EQ(nice, 7);
+	CHECK(group_of(leaver, &nice) != group_of(getpid(), &nice));
+	group_of(leaver, &nice);
+	CHECK_EQ(nice, 0);
+	CHECK(group_of(getppid(), &nice) != group_of(getpid(), &nice));
+	kill(member, SIGKILL);
+	kill(leaver, SIGKILL);
 }
 
 #ifndef PR_SCHED_CORE
