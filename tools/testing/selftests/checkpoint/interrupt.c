@@ -253,13 +253,13 @@ static bool take_target(struct subject *s, struct target *t)
 	close(fd);
 	if (t->data == MAP_FAILED)
 		return false;
-	/* the tasks stand in the first block, behind two other records */
+	/* the tasks stand in the first block, before the objects */
 	t->nr_pids = 0;
 	for (at = sizeof(struct ckpt_block); at < t->len && t->nr_pids < 32;) {
 		const struct ckpt_record *rec = (const void *)(t->data + at);
 		const struct ckpt_rec_tree_task *task = (const void *)(rec + 1);
 
-		if (rec->type > CKPT_REC_TREE_TASK)
+		if (rec->type == CKPT_REC_OBJ)
 			break;
 		if (rec->type == CKPT_REC_TREE_TASK)
 			t->pids[t->nr_pids++] = task->pid;
