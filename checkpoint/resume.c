@@ -157,14 +157,15 @@ static u32 __user *user_sp(struct task_struct *task)
  * ckpt_set_deadline() - Remember when the call would have ended that current begins again
  * @expires: CLOCK_MONOTONIC
  * @sp: the stack pointer, which tells it from a call by a signal handler
+ * @again: the registers are set up for the call to begin again
  */
-void ckpt_set_deadline(ktime_t expires, unsigned long sp)
+void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again)
 {
 	struct restart_block *rb = &current->restart_block;
 
 	rb->futex.time = expires;
 	rb->futex.uaddr = (u32 __user *)sp;
-	rb->futex.val = 0;
+	rb->futex.val = again ? CKPT_BEGINS_AGAIN : 0;
 	rb->fn = ckpt_deadline_kept;
 }
 
@@ -176,7 +177,7 @@ void ckpt_set_deadline(ktime_t expires, unsigned long sp)
  */
 void __ckpt_keep_deadline(ktime_t expires)
 {
-	ckpt_set_deadline(expires, (unsigned long)user_sp(current));
+	ckpt_set_deadline(expires, (unsigned long)user_sp(current), false);
 }
 
 /**
@@ -200,15 +201,17 @@ ktime_t __ckpt_deadline(ktime_t expires)
  * ckpt_get_deadline() - What a frozen task has kept
  * @task: the task
  * @expires: when its call ends, CLOCK_MONOTONIC
+ * @again: whether its registers are set up for the call to begin again
  *
  * Return: its stack pointer, or 0 if it has kept nothing.
  */
-unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires)
+unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires, bool *again)
 {
 	struct restart_block *rb = &task->restart_block;
 
 	if (rb->fn != ckpt_deadline_kept || rb->futex.uaddr != user_sp(task))
 		return 0;
 	*expires = rb->futex.time;
+	*again = rb->futex.val == CKPT_BEGINS_AGAIN;
 	return (unsigned long)rb->futex.uaddr;
 }

@@ -21,9 +21,12 @@ void __ckpt_keep_deadline(ktime_t expires);
 ktime_t __ckpt_deadline(ktime_t expires);
 long ckpt_deadline_kept(struct restart_block *rb);
 
-/* When an interrupted call that begins again is to end, and its stack pointer. */
-unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires);
-void ckpt_set_deadline(ktime_t expires, unsigned long sp);
+/*
+ * When an interrupted call that begins again is to end, its stack pointer, and
+ * whether the task is about to make it.
+ */
+unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires, bool *again);
+void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again);
 
 /* schedule() in the freezer trap. */
 static inline void ckpt_park(void)

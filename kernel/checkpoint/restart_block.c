@@ -191,10 +191,11 @@ static void save_futex(struct task_struct *task, struct ckpt_rec_task_restart *r
 		rec->flags |= CKPT_RESTARTF_ABSOLUTE;
 }
 
-static int write_deadline(struct ckpt_ctx *ctx, ktime_t expires, unsigned long sp)
+static int write_deadline(struct ckpt_ctx *ctx, ktime_t expires, unsigned long sp, bool again)
 {
 	struct ckpt_rec_task_restart rec = {
 		.kind = CKPT_RESTART_DEADLINE,
+		.flags = again ? CKPT_RESTARTF_SET_UP : 0,
 		.clockid = CLOCK_MONOTONIC,
 		.addr = sp,
 	};
@@ -222,10 +223,11 @@ static int restart_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	struct ckpt_rec_task_restart rec = {};
 	unsigned long sp;
 	ktime_t expires;
+	bool again;
 
-	sp = ckpt_get_deadline(task, &expires);
+	sp = ckpt_get_deadline(task, &expires, &again);
 	if (sp)
-		return write_deadline(ctx, expires, sp);
+		return write_deadline(ctx, expires, sp, again);
 	/* A block that was used up stays behind until the next one. */
 	if (!restart_is_live(task))
 		return call_begins_again(task) ? write_again(ctx, task) : 0;
@@ -304,7 +306,8 @@ static void restart_restore_late(void *data)
 		restore_futex(rb, late);
 		break;
 	case CKPT_RESTART_DEADLINE:
-		ckpt_set_deadline(time_restore(late), late->rec.addr);
+		ckpt_set_deadline(time_restore(late), late->rec.addr,
+				  late->rec.flags & CKPT_RESTARTF_SET_UP);
 		break;
 	}
 }
@@ -325,7 +328,8 @@ static bool restart_valid(const struct ckpt_rec_task_restart *rec)
 		       !(rec->flags & ~(CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_ABSOLUTE |
 					CKPT_RESTARTF_SHARED));
 	case CKPT_RESTART_DEADLINE:
-		return rec->clockid == CLOCK_MONOTONIC && rec->flags == CKPT_RESTARTF_TIMEOUT;
+		return rec->clockid == CLOCK_MONOTONIC && rec->flags & CKPT_RESTARTF_TIMEOUT &&
+		       !(rec->flags & ~(CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_SET_UP));
 	case CKPT_RESTART_AGAIN:
 		return clock_stands_still(rec->clockid) && rec->flags == CKPT_RESTARTF_ABSOLUTE;
 	}

@@ -837,6 +837,7 @@ struct ckpt_rec_sigpending {
 #define CKPT_RESTARTF_ABSOLUTE	(1 << 1)	/* the program has said a time, not how long */
 #define CKPT_RESTARTF_RMTP	(1 << 2)	/* nanosleep: @addr is to get the remainder */
 #define CKPT_RESTARTF_SHARED	(1 << 3)	/* futex: not FUTEX_PRIVATE_FLAG */
+#define CKPT_RESTARTF_SET_UP	(1 << 6)	/* CKPT_RESTART_DEADLINE: the task is about to call */
 
 /**
  * struct ckpt_rec_task_restart - CKPT_REC_TASK_RESTART, if there is something
