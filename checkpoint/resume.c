@@ -13,6 +13,7 @@
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
 #include <linux/syscalls.h>
+#include <asm/checkpoint.h>
 #include <asm/syscall.h>
 
 #include "internal.h"
@@ -29,6 +30,8 @@
  */
 static bool ckpt_call_restarts(int nr)
 {
+	if (in_compat_syscall())
+		return ckpt_ia32_call_restarts(nr);
 	switch (nr) {
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
@@ -65,10 +68,15 @@ static bool ckpt_call_restarts(int nr)
 /* Is current to call restart_syscall(2), where filters are? It may be about to. */
 static bool ckpt_will_continue(struct pt_regs *regs)
 {
+	struct restart_block *rb = &current->restart_block;
 	long ret = syscall_get_return_value(current, regs);
 
-	return test_syscall_work(SECCOMP) &&
-	       (ret == -ERESTART_RESTARTBLOCK || ret == __NR_restart_syscall);
+	if (!test_syscall_work(SECCOMP))
+		return false;
+	if (ret == -ERESTART_RESTARTBLOCK || !(rb->arch_data & TS_COMPAT))
+		return ret == -ERESTART_RESTARTBLOCK || ret == ckpt_restart_nr(false);
+	/* Most calls return 0, the number of this one: only that it may be is known. */
+	return ret == ckpt_restart_nr(true) && rb->fn != do_no_restart_syscall;
 }
 
 /**
@@ -89,7 +97,7 @@ void __ckpt_resume_call(void)
 	if (ckpt_will_continue(regs))
 		return;
 	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
-	if (in_compat_syscall() || (error != -EINTR && error != -ERESTARTNOINTR) ||
+	if ((error != -EINTR && error != -ERESTARTNOINTR) ||
 	    !ckpt_call_restarts(syscall_get_nr(current, regs)))
 		return;
 	syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
@@ -109,7 +117,7 @@ void __ckpt_resume_call(void)
  */
 bool __ckpt_continues_call(int nr)
 {
-	if (nr != __NR_restart_syscall || in_compat_syscall())
+	if (nr != ckpt_restart_nr(in_compat_syscall()))
 		return false;
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	/* Unless it is being woken again. */

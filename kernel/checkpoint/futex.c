@@ -4,20 +4,11 @@
  * themselves have no state outside the memory: waiters have left the kernel
  * and call again.
  */
+#include <linux/compat.h>
 #include <linux/init.h>
 #include <linux/sched.h>
 
 #include "parts.h"
-
-static int futex_collect(struct ckpt_ctx *ctx, struct task_struct *task)
-{
-#if defined(CONFIG_FUTEX) && defined(CONFIG_COMPAT)
-	if (task->compat_robust_list)
-		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: 32-bit robust futex list",
-				   ckpt_whom(ctx));
-#endif
-	return 0;
-}
 
 static int futex_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
@@ -27,6 +18,9 @@ static int futex_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 
 #ifdef CONFIG_FUTEX
 	rec.robust_list = (unsigned long)task->robust_list;
+#ifdef CONFIG_COMPAT
+	rec.compat_robust_list = (unsigned long)task->compat_robust_list;
+#endif
 #endif
 	return ckpt_write(ctx, CKPT_REC_TASK_FUTEX, &rec, sizeof(rec));
 }
@@ -42,6 +36,9 @@ static void futex_restore_late(void *data)
 	current->clear_child_tid = (int __user *)rec->clear_child_tid;
 #ifdef CONFIG_FUTEX
 	current->robust_list = (struct robust_list_head __user *)rec->robust_list;
+#ifdef CONFIG_COMPAT
+	current->compat_robust_list = compat_ptr(rec->compat_robust_list);
+#endif
 #endif
 }
 
@@ -59,7 +56,6 @@ static int futex_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops futex_ops = {
 	.name = "futex",
 	.rec_type = CKPT_REC_TASK_FUTEX,
-	.collect = futex_collect,
 	.checkpoint = futex_checkpoint,
 	.restore = futex_restore,
 };

@@ -19,6 +19,7 @@
 #include <linux/timekeeping.h>
 #include <uapi/linux/audit.h>
 #include <uapi/linux/checkpoint.h>
+#include <asm/checkpoint.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
@@ -31,7 +32,8 @@ static bool restart_is_live(struct task_struct *task)
 	struct pt_regs *regs = task_pt_regs(task);
 	long ax = syscall_get_return_value(task, regs);
 
-	return ax == -ERESTART_RESTARTBLOCK || ax == __NR_restart_syscall;
+	return ax == -ERESTART_RESTARTBLOCK || ax == __NR_restart_syscall ||
+	       ckpt_ia32_calls_restart(task);
 }
 
 /* Does it stand still between checkpoint and restart? */
@@ -60,6 +62,21 @@ static bool is_futex_until(const unsigned long *args)
 		cmd == FUTEX_LOCK_PI2);
 }
 
+/* The interrupted call, by the number of the 64-bit call that has the same arguments. */
+static int native_nr(struct task_struct *task)
+{
+	int nr = syscall_get_nr(task, task_pt_regs(task));
+
+	return syscall_get_arch(task) == AUDIT_ARCH_I386 ? ckpt_ia32_native_nr(nr) : nr;
+}
+
+/* About to make a 32-bit call, a task shows its arguments as if it were a 64-bit one. */
+static bool shows_arguments(struct task_struct *task)
+{
+	return !(task->restart_block.arch_data & TS_COMPAT) ==
+	       (syscall_get_arch(task) == AUDIT_ARCH_X86_64);
+}
+
 /*
  * The clock by which @task, whose system call @nr was interrupted, has said
  * until when it sleeps: one that stands still, or -1.
@@ -69,8 +86,6 @@ static clockid_t sleeps_until(struct task_struct *task, int nr)
 	clockid_t clockid = -1;
 	unsigned long args[6];
 
-	if (syscall_get_arch(task) != AUDIT_ARCH_X86_64)
-		return clockid;
 	syscall_get_arguments(task, task_pt_regs(task), args);
 	switch (nr) {
 	case __NR_clock_nanosleep:
@@ -138,12 +153,11 @@ static ktime_t time_restore(const struct restart_late *late)
 
 static int restart_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	struct restart_block *rb = &task->restart_block;
+	const struct restart_block *rb = &task->restart_block;
 
 	if (!restart_is_live(task))
 		return 0;
-	if (rb->fn == hrtimer_nanosleep_restart &&
-	    (rb->nanosleep.type == TT_COMPAT || !clock_is_known(rb->nanosleep.clockid)))
+	if (rb->fn == hrtimer_nanosleep_restart && !clock_is_known(rb->nanosleep.clockid))
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: sleeps on clock %d", ckpt_whom(ctx),
 				   rb->nanosleep.clockid);
 	if (rb->fn != hrtimer_nanosleep_restart && rb->fn != do_restart_poll &&
@@ -161,6 +175,9 @@ static void save_nanosleep(struct ckpt_rec_task_restart *rec, const struct resta
 	if (rb->nanosleep.type == TT_NATIVE) {
 		rec->flags |= CKPT_RESTARTF_RMTP;
 		rec->addr = (unsigned long)rb->nanosleep.rmtp;
+	} else if (rb->nanosleep.type == TT_COMPAT) {
+		rec->flags |= CKPT_RESTARTF_RMTP | CKPT_RESTARTF_TIME32;
+		rec->addr = (unsigned long)rb->nanosleep.compat_rmtp;
 	}
 	time_save(rec, rb->nanosleep.expires);
 }
@@ -187,7 +204,7 @@ static void save_futex(struct task_struct *task, struct ckpt_rec_task_restart *r
 		rec->flags |= CKPT_RESTARTF_SHARED;
 	if (rb->futex.flags & FLAGS_HAS_TIMEOUT)
 		time_save(rec, rb->futex.time);
-	if (sleeps_until(task, __NR_futex) >= 0)
+	if (shows_arguments(task) && sleeps_until(task, __NR_futex) >= 0)
 		rec->flags |= CKPT_RESTARTF_ABSOLUTE;
 }
 
@@ -209,7 +226,7 @@ static int write_again(struct ckpt_ctx *ctx, struct task_struct *task)
 	struct ckpt_rec_task_restart rec = {
 		.kind = CKPT_RESTART_AGAIN,
 		.flags = CKPT_RESTARTF_ABSOLUTE,
-		.clockid = sleeps_until(task, syscall_get_nr(task, task_pt_regs(task))),
+		.clockid = sleeps_until(task, native_nr(task)),
 	};
 
 	if (rec.clockid < 0)
@@ -239,7 +256,16 @@ static int restart_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		save_futex(task, &rec, rb);
 	else
 		return 0;
+	if (rb->arch_data & TS_COMPAT)
+		rec.flags |= CKPT_RESTARTF_COMPAT;
 	return ckpt_write(ctx, CKPT_REC_TASK_RESTART, &rec, sizeof(rec));
+}
+
+static enum timespec_type rmtp_type(u32 flags)
+{
+	if (!(flags & CKPT_RESTARTF_RMTP))
+		return TT_NONE;
+	return flags & CKPT_RESTARTF_TIME32 ? TT_COMPAT : TT_NATIVE;
 }
 
 static void restore_nanosleep(struct restart_block *rb, const struct restart_late *late)
@@ -247,7 +273,8 @@ static void restore_nanosleep(struct restart_block *rb, const struct restart_lat
 	const struct ckpt_rec_task_restart *rec = &late->rec;
 
 	rb->nanosleep.clockid = rec->clockid;
-	rb->nanosleep.type = rec->flags & CKPT_RESTARTF_RMTP ? TT_NATIVE : TT_NONE;
+	rb->nanosleep.type = rmtp_type(rec->flags);
+	/* of either type: it is a union */
 	rb->nanosleep.rmtp = (struct __kernel_timespec __user *)rec->addr;
 	rb->nanosleep.expires = time_restore(late);
 	rb->fn = hrtimer_nanosleep_restart;
@@ -294,7 +321,7 @@ static void restart_restore_late(void *data)
 	const struct restart_late *late = data;
 	struct restart_block *rb = &current->restart_block;
 
-	rb->arch_data = 0;
+	rb->arch_data = late->rec.flags & CKPT_RESTARTF_COMPAT ? TS_COMPAT : 0;
 	switch (late->rec.kind) {
 	case CKPT_RESTART_NANOSLEEP:
 		restore_nanosleep(rb, late);
@@ -312,20 +339,28 @@ static void restart_restore_late(void *data)
 	}
 }
 
+/* Only where old programs run does the kernel know what it is. */
+static bool time32_valid(u32 flags)
+{
+	return !(flags & CKPT_RESTARTF_TIME32) ||
+	       (IS_ENABLED(CONFIG_COMPAT_32BIT_TIME) && flags & CKPT_RESTARTF_RMTP);
+}
+
 static bool restart_valid(const struct ckpt_rec_task_restart *rec)
 {
+	const u32 common = CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_COMPAT;
+
 	if (!clock_is_known(rec->clockid) || rec->time_ns < 0)
 		return false;
 	switch (rec->kind) {
 	case CKPT_RESTART_NANOSLEEP:
-		return rec->flags & CKPT_RESTARTF_TIMEOUT &&
-		       !(rec->flags & ~(CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_RMTP));
+		return rec->flags & CKPT_RESTARTF_TIMEOUT && time32_valid(rec->flags) &&
+		       !(rec->flags & ~(common | CKPT_RESTARTF_RMTP | CKPT_RESTARTF_TIME32));
 	case CKPT_RESTART_POLL:
-		return rec->clockid == CLOCK_MONOTONIC &&
-		       !(rec->flags & ~CKPT_RESTARTF_TIMEOUT);
+		return rec->clockid == CLOCK_MONOTONIC && !(rec->flags & ~common);
 	case CKPT_RESTART_FUTEX_WAIT:
 		return (rec->clockid == CLOCK_MONOTONIC || rec->clockid == CLOCK_REALTIME) &&
-		       !(rec->flags & ~(CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_ABSOLUTE |
+		       !(rec->flags & ~(common | CKPT_RESTARTF_ABSOLUTE |
 					CKPT_RESTARTF_SHARED));
 	case CKPT_RESTART_DEADLINE:
 		return rec->clockid == CLOCK_MONOTONIC && rec->flags & CKPT_RESTARTF_TIMEOUT &&

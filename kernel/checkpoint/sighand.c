@@ -72,6 +72,19 @@ static int sighand_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_hold
 	return ret == 1 ? 0 : ret ?: -ENOENT;
 }
 
+/* The frames of x32 programs. */
+static int sighand_collect(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct sighand_struct *sighand = ptr;
+	int i;
+
+	for (i = 0; i < _NSIG; i++)
+		if (READ_ONCE(sighand->action[i].sa.sa_flags) & SA_X32_ABI)
+			return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: x32 handler of signal %d",
+					   ckpt_whom(ctx), i + 1);
+	return 0;
+}
+
 static int sighand_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 {
 	struct sighand_struct *sighand = ptr;
@@ -157,6 +170,7 @@ const struct ckpt_obj_ops ckpt_sighand_obj_ops = {
 	.ref_users = sighand_users,
 	.ref_outside = sighand_outside,
 	.find_holder = sighand_find_holder,
+	.collect = sighand_collect,
 	.checkpoint = sighand_checkpoint,
 	.restore = sighand_restore,
 };

@@ -279,26 +279,31 @@ static int mm_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 	return ret ? ret : ckpt_aio_write(ctx, mm);
 }
 
-/* The checks of prctl(PR_SET_MM_MAP). */
+/* A 32-bit program may have 64-bit code, and the other way round. */
+static bool bases_valid(const struct ckpt_rec_mm *rec)
+{
+	return PAGE_ALIGNED(rec->mmap_base | rec->mmap_legacy_base |
+			    rec->mmap_compat_base | rec->mmap_compat_legacy_base) &&
+	       rec->mmap_base <= TASK_SIZE_MAX && rec->mmap_legacy_base <= TASK_SIZE_MAX &&
+	       rec->mmap_compat_base <= SZ_4G && rec->mmap_compat_legacy_base <= SZ_4G;
+}
+
+/* The checks of prctl(PR_SET_MM_MAP); task_size is left to ckpt_arch_mm_restore(). */
 static bool fields_valid(const struct ckpt_rec_mm *rec)
 {
 	const u64 addrs[] = {
 		rec->start_code, rec->end_code, rec->start_data, rec->end_data,
 		rec->start_brk, rec->brk, rec->start_stack,
 		rec->arg_start, rec->arg_end, rec->env_start, rec->env_end,
-		rec->mmap_base, rec->mmap_legacy_base,
-		rec->mmap_compat_base, rec->mmap_compat_legacy_base,
 	};
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(addrs); i++)
-		if (addrs[i] > TASK_SIZE_MAX)
+		if (addrs[i] > rec->task_size)
 			return false;
 	return rec->start_code <= rec->end_code && rec->start_data <= rec->end_data &&
 	       rec->start_brk <= rec->brk && rec->arg_start <= rec->arg_end &&
-	       rec->env_start <= rec->env_end && rec->task_size == TASK_SIZE &&
-	       PAGE_ALIGNED(rec->mmap_base) && PAGE_ALIGNED(rec->mmap_legacy_base) &&
-	       !(rec->flags & ~CKPT_MM_FLAGS_ALL) && !rec->pad &&
+	       rec->env_start <= rec->env_end && bases_valid(rec) && !(rec->flags & ~CKPT_MM_FLAGS_ALL) && !rec->pad &&
 	       rec->dumpable <= CKPT_MM_DUMPABLE_ROOT &&
 	       !(rec->coredump_filter >> MMF_DUMP_FILTER_BITS);
 }
@@ -319,7 +324,6 @@ static int switch_mm_to_empty(struct ckpt_ctx *ctx)
 		mmput(mm);
 		return ckpt_err(ctx, ret, "%s: killed", ckpt_whom(ctx));
 	}
-	mm->task_size = TASK_SIZE;
 	up_write(&current->signal->exec_update_lock);
 	rseq_execve(current);
 	return 0;
@@ -328,6 +332,7 @@ static int switch_mm_to_empty(struct ckpt_ctx *ctx)
 static void set_layout(struct mm_struct *mm, const struct ckpt_rec_mm *rec)
 {
 	/* Nothing is mapped yet, so only later calls of mmap() look here. */
+	mm->task_size = rec->task_size;
 	mm->mmap_base = rec->mmap_base;
 	mm->mmap_legacy_base = rec->mmap_legacy_base;
 	mm->mmap_compat_base = rec->mmap_compat_base;

@@ -23,6 +23,7 @@
 #include <asm/fpu/xstate.h>
 #include <asm/fsgsbase.h>
 #include <asm/gsseg.h>
+#include <asm/ia32.h>
 #include <asm/ldt.h>
 #include <asm/pkru.h>
 #include <asm/prctl.h>
@@ -218,6 +219,7 @@ void ckpt_arch_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec)
 	rec->xstate_layout = xstate_layout(rec->xfeatures);
 	rec->vdso_size = vdso_image_64.size;
 	vdso_build_id(rec->vdso_build_id);
+	ckpt_ia32_fill(ctx, rec);
 }
 
 static int check_cpu_features(struct ckpt_ctx *ctx, u64 missing)
@@ -243,12 +245,15 @@ static int check_xfeatures(struct ckpt_ctx *ctx, u64 missing)
  * @ctx: the restart
  * @rec: what the image says
  *
- * Return: 0, or -EOPNOTSUPP with what is missing in the log.
+ * Return: 0, -EOPNOTSUPP with what is missing in the log, or -EINVAL.
  */
 int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 {
 	u64 missing;
 
+	if (rec->flags & ~CKPT_ARCHF_ALL || rec->pad)
+		return ckpt_err(ctx, -EINVAL, "image: unknown demands on the machine: %#x",
+				rec->flags);
 	missing = rec->cpu_features & ~cpu_feature_mask();
 	if (missing)
 		return check_cpu_features(ctx, missing);
@@ -258,20 +263,17 @@ int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 	if (rec->xstate_layout != xstate_layout(rec->xfeatures))
 		return ckpt_err(ctx, -EOPNOTSUPP,
 				"this CPU has another layout of the XSAVE area than the image");
-	return 0;
+	return ckpt_ia32_check(ctx, rec);
 }
 
-static bool is_32bit(struct task_struct *task)
-{
-	return test_tsk_thread_flag(task, TIF_ADDR32) ||
-	       task->thread_info.status & TS_COMPAT || !user_64bit_mode(task_pt_regs(task)) ||
-	       task->restart_block.arch_data & TS_COMPAT;
-}
-
+/* One that has 32-bit addresses but is no ia32 program, or makes calls of that kind. */
 static bool is_x32(struct task_struct *task)
 {
 	int nr = syscall_get_nr(task, task_pt_regs(task));
 
+	if (test_tsk_thread_flag(task, TIF_ADDR32) &&
+	    !test_bit(MM_CONTEXT_UPROBE_IA32, &task->mm->context.flags))
+		return true;
 	return IS_ENABLED(CONFIG_X86_X32_ABI) && nr != -1 && nr & __X32_SYSCALL_BIT;
 }
 
@@ -315,7 +317,6 @@ static const struct {
 	const char *what;
 	bool (*test)(struct task_struct *task);
 } unsupported[] = {
-	{ "32-bit program", is_32bit },
 	{ "x32 program", is_x32 },
 	{ "I/O port permissions", has_io_permissions },
 	{ "hardware breakpoints", has_breakpoints },
@@ -360,6 +361,8 @@ static void gprs_get(struct ckpt_rec_task_regs *rec, const struct pt_regs *regs)
 	rec->ip = regs->ip;
 	rec->flags = regs->flags & REGS_FLAGS;
 	rec->sp = regs->sp;
+	rec->cs = regs->cs;
+	rec->ss = regs->ss;
 }
 
 static void gprs_set(struct pt_regs *regs, const struct ckpt_rec_task_regs *rec)
@@ -383,8 +386,8 @@ static void gprs_set(struct pt_regs *regs, const struct ckpt_rec_task_regs *rec)
 	regs->ip = rec->ip;
 	regs->flags = rec->flags | X86_EFLAGS_IF | X86_EFLAGS_FIXED;
 	regs->sp = rec->sp;
-	regs->cs = __USER_CS;
-	regs->ss = __USER_DS;
+	regs->cs = rec->cs ? rec->cs : __USER_CS;
+	regs->ss = rec->cs ? rec->ss : __USER_DS;
 }
 
 static void segments_get(struct ckpt_rec_task_regs *rec, struct task_struct *task)
@@ -399,8 +402,22 @@ static void segments_get(struct ckpt_rec_task_regs *rec, struct task_struct *tas
 	}
 	rec->fs = task->thread.fsindex;
 	rec->gs = task->thread.gsindex;
-	rec->fs_base = task->thread.fsbase;
-	rec->gs_base = task->thread.gsbase;
+	/* Not every CPU has let the base of a TLS descriptor be saved. */
+	rec->fs_base = x86_fsbase_read_task(task);
+	rec->gs_base = x86_gsbase_read_task(task);
+}
+
+static u32 call_flags(struct task_struct *task)
+{
+	u32 status = task->thread_info.status, flags = 0;
+
+	if (status & TS_COMPAT)
+		flags |= CKPT_CALLF_COMPAT;
+#ifdef CONFIG_COMPAT
+	if (status & TS_I386_REGS_POKED)
+		flags |= CKPT_CALLF_POKED32;
+#endif
+	return flags;
 }
 
 static int regs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -409,6 +426,7 @@ static int regs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 
 	gprs_get(&rec, task_pt_regs(task));
 	segments_get(&rec, task);
+	rec.call_flags = call_flags(task);
 	if (task == current) {
 		/* The restarted task sees its checkpoint(2) return 0. */
 		rec.ax = 0;
@@ -417,15 +435,25 @@ static int regs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return ckpt_write(ctx, CKPT_REC_TASK_REGS, &rec, sizeof(rec));
 }
 
+/* All code segments that there are without an LDT. */
+static bool code_valid(const struct ckpt_rec_task_regs *rec)
+{
+	if (!rec->cs)
+		return !rec->ss;
+	return rec->ss && (rec->cs == __USER_CS || rec->cs == __USER32_CS);
+}
+
 /*
  * As ptrace: no selector of ring 0. Loading one that does not exist, or an
  * address that is not canonical, is handled as for any program that tries.
  */
 static bool regs_valid(const struct ckpt_rec_task_regs *rec)
 {
-	const u16 sel[] = { rec->fs, rec->gs, rec->ds, rec->es };
+	const u16 sel[] = { rec->fs, rec->gs, rec->ds, rec->es, rec->ss };
 	int i;
 
+	if (!code_valid(rec) || rec->call_flags & ~CKPT_CALLF_ALL)
+		return false;
 	for (i = 0; i < ARRAY_SIZE(sel); i++)
 		if (sel[i] && (sel[i] & SEGMENT_RPL_MASK) != USER_RPL)
 			return false;
@@ -450,6 +478,19 @@ static void segments_set(const struct ckpt_rec_task_regs *rec)
 	current->thread.gsbase = rec->gs_base;
 }
 
+/* For the way to user mode, which clears them. */
+static void call_flags_set(const struct ckpt_rec_task_regs *rec)
+{
+	struct thread_info *ti = current_thread_info();
+
+	if (rec->call_flags & CKPT_CALLF_COMPAT)
+		ti->status |= TS_COMPAT;
+#ifdef CONFIG_COMPAT
+	if (rec->call_flags & CKPT_CALLF_POKED32)
+		ti->status |= TS_I386_REGS_POKED;
+#endif
+}
+
 /*
  * The last of all: TIF_SIGPENDING sends the task through the signal path,
  * which restarts an interrupted system call as it does for a task that was
@@ -459,7 +500,13 @@ static void regs_restore_late(void *data)
 {
 	segments_set(data);
 	gprs_set(task_pt_regs(current), data);
+	call_flags_set(data);
 	ckpt_mark_woken();
+}
+
+static bool needs_ia32(const struct ckpt_rec_task_regs *rec)
+{
+	return rec->cs == __USER32_CS || rec->call_flags;
 }
 
 static int regs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
@@ -472,6 +519,13 @@ static int regs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 		return err;
 	if (!regs_valid(&rec))
 		return ckpt_err(ctx, -EINVAL, "%s: bad registers", ckpt_whom(ctx));
+	if (needs_ia32(&rec) && !ia32_enabled())
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"%s: runs 32-bit code, which this kernel does not (IA32_EMULATION)",
+				ckpt_whom(ctx));
+	/* Only the owner of the mm has that from its restore. */
+	update_thread_flag(TIF_ADDR32,
+			   test_bit(MM_CONTEXT_UPROBE_IA32, &current->mm->context.flags));
 	err = ckpt_vdso_check_ip(ctx, current->mm, rec.ip);
 	if (err)
 		return err;

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What x86 keeps in an address space: the vdso, and features that are refused.
+ * What x86 keeps in an address space: the vdso, whether it is that of a 32-bit
+ * program, and features that are refused.
  */
 #include <linux/checkpoint.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
+#include <linux/personality.h>
 #include <linux/pkeys.h>
 #include <linux/sched/mm.h>
 #include <asm/checkpoint.h>
+#include <asm/ia32.h>
 #include <asm/mmu.h>
 #include <asm/vdso.h>
+
+/* What 32-bit programs can map, and with ADDR_LIMIT_3GB. */
+#define IA32_LIMIT	0xffffe000UL
+#define IA32_LIMIT_3GB	0xc0000000UL
 
 /**
  * ckpt_arch_vma() - is this mapping the architecture's?
@@ -45,8 +52,9 @@ static const char *mm_obstacle(struct mm_struct *mm)
 #endif
 	if (mm_lam_cr3_mask(mm))
 		return "linear address masking";
-	if (mm->context.vdso_image && mm->context.vdso_image != &vdso_image_64)
-		return "32-bit vdso";
+	if (mm->context.vdso_image && mm->context.vdso_image != &vdso_image_64 &&
+	    mm->context.vdso_image != ckpt_ia32_vdso())
+		return "x32 vdso";
 	return NULL;
 }
 
@@ -113,6 +121,19 @@ static void set_pkeys(struct mm_struct *mm, const struct ckpt_rec_mm_arch *rec)
 }
 #endif
 
+static u32 flags_to_image(struct mm_struct *mm, bool vdso)
+{
+	u32 flags = 0;
+
+	if (test_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags))
+		flags |= CKPT_MM_ARCH_VSYSCALL;
+	if (test_bit(MM_CONTEXT_UPROBE_IA32, &mm->context.flags))
+		flags |= CKPT_MM_ARCH_IA32;
+	if (vdso && mm->context.vdso_image == ckpt_ia32_vdso())
+		flags |= CKPT_MM_ARCH_VDSO32;
+	return flags;
+}
+
 /**
  * ckpt_arch_mm_write() - write CKPT_REC_MM_ARCH
  * @ctx: the checkpoint
@@ -135,8 +156,7 @@ int ckpt_arch_mm_write(struct ckpt_ctx *ctx, struct mm_struct *mm)
 		rec.vdso_base = rec.vdso + image->sym_vvar_start;
 		rec.vdso_end = rec.vdso + image->size;
 	}
-	if (test_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags))
-		rec.flags |= CKPT_MM_ARCH_VSYSCALL;
+	rec.flags = flags_to_image(mm, nr);
 	save_pkeys(mm, &rec);
 	return ckpt_write(ctx, CKPT_REC_MM_ARCH, &rec, sizeof(rec));
 }
@@ -147,7 +167,9 @@ static int map_vdso_at(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	const struct vdso_image *image = &vdso_image_64;
 	int ret;
 
-	if (rec->vdso_base != rec->vdso + image->sym_vvar_start ||
+	if (rec->flags & CKPT_MM_ARCH_VDSO32)
+		image = ckpt_ia32_vdso();
+	if (!image || rec->vdso_base != rec->vdso + image->sym_vvar_start ||
 	    rec->vdso_end != rec->vdso + image->size ||
 	    rec->vdso_base >= rec->vdso || rec->vdso_end > TASK_SIZE ||
 	    !PAGE_ALIGNED(rec->vdso_base))
@@ -160,6 +182,32 @@ static int map_vdso_at(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: vdso cannot be mapped at %llx", ckpt_whom(ctx),
 				rec->vdso);
+	return 0;
+}
+
+/*
+ * What exec() of such a program does. Tasks that are to share @mm do not exist
+ * yet; the personality that the image has follows, for each of them.
+ */
+static int restore_layout(struct ckpt_ctx *ctx, struct mm_struct *mm,
+			  const struct ckpt_rec_mm_arch *rec)
+{
+	bool ia32 = rec->flags & CKPT_MM_ARCH_IA32;
+
+	if (ia32 && !ia32_enabled())
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"%s: is a 32-bit program, and this kernel runs none (IA32_EMULATION)",
+				ckpt_whom(ctx));
+	if (ia32 ? mm->task_size != IA32_LIMIT && mm->task_size != IA32_LIMIT_3GB :
+		   mm->task_size != TASK_SIZE_MAX)
+		return ckpt_err(ctx, -EINVAL, "%s: bad address space in the image: limit %lx",
+				ckpt_whom(ctx), mm->task_size);
+	current->personality &= ~ADDR_LIMIT_3GB;
+	update_thread_flag(TIF_ADDR32, ia32);
+	if (ia32)
+		set_bit(MM_CONTEXT_UPROBE_IA32, &mm->context.flags);
+	if (rec->flags & CKPT_MM_ARCH_VSYSCALL)
+		set_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags);
 	return 0;
 }
 
@@ -197,16 +245,17 @@ int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	ret = ckpt_read(ctx, CKPT_REC_MM_ARCH, &rec, sizeof(rec));
 	if (ret)
 		return ret;
-	if (rec.flags & ~CKPT_MM_ARCH_VSYSCALL || rec.pad)
+	if (rec.flags & ~CKPT_MM_ARCH_ALL || rec.pad)
 		return ckpt_err(ctx, -EINVAL, "image: unknown flags of an address space: %x",
 				rec.flags);
-	if (rec.flags & CKPT_MM_ARCH_VSYSCALL)
-		set_bit(MM_CONTEXT_HAS_VSYSCALL, &mm->context.flags);
-	ret = restore_pkeys(ctx, mm, &rec);
+	ret = restore_layout(ctx, mm, &rec);
+	if (!ret)
+		ret = restore_pkeys(ctx, mm, &rec);
 	if (ret)
 		return ret;
 	if (!rec.vdso)
 		return 0;
-	return ckpt_vdso_is_foreign(ctx) ? ckpt_vdso_note(ctx, mm, &rec) :
-					   map_vdso_at(ctx, mm, &rec);
+	if (ckpt_vdso_is_foreign(ctx) && !(rec.flags & CKPT_MM_ARCH_VDSO32))
+		return ckpt_vdso_note(ctx, mm, &rec);
+	return map_vdso_at(ctx, mm, &rec);
 }

@@ -220,6 +220,9 @@ struct ckpt_rec_header {
 
 #define CKPT_BUILD_ID_LEN	20
 
+#define CKPT_ARCHF_IA32		(1 << 0)	/* there are 32-bit programs in it */
+#define CKPT_ARCHF_ALL		((1 << 1) - 1)
+
 /**
  * struct ckpt_rec_arch - CKPT_REC_ARCH: what the restarting CPU and kernel must have
  * @xfeatures: XSAVE components that programs could use
@@ -229,6 +232,10 @@ struct ckpt_rec_header {
  * @xstate_layout: hash of size and offset of each component in it
  * @vdso_size: bytes of the 64-bit vdso text
  * @vdso_build_id: GNU build id of the 64-bit vdso
+ * @flags: CKPT_ARCHF_*
+ * @vdso32_size: CKPT_ARCHF_IA32: bytes of the 32-bit vdso text; else 0
+ * @vdso32_build_id: likewise, its GNU build id
+ * @pad: 0
  */
 struct ckpt_rec_arch {
 	__u64 xfeatures;
@@ -237,6 +244,10 @@ struct ckpt_rec_arch {
 	__u32 xstate_layout;
 	__u32 vdso_size;
 	__u8 vdso_build_id[CKPT_BUILD_ID_LEN];
+	__u32 flags;
+	__u32 vdso32_size;
+	__u8 vdso32_build_id[CKPT_BUILD_ID_LEN];
+	__u32 pad;
 };
 
 /* Functions of the vdso; what they are called is in arch/x86/mm/checkpoint_vdso.c. */
@@ -747,10 +758,12 @@ struct ckpt_rec_task_creds {
  * struct ckpt_rec_task_futex - CKPT_REC_TASK_FUTEX
  * @robust_list: set_robust_list(2)
  * @clear_child_tid: set_tid_address(2)
+ * @compat_robust_list: set_robust_list(2), called as a 32-bit system call
  */
 struct ckpt_rec_task_futex {
 	__u64 robust_list;
 	__u64 clear_child_tid;
+	__u64 compat_robust_list;
 };
 
 /**
@@ -837,6 +850,8 @@ struct ckpt_rec_sigpending {
 #define CKPT_RESTARTF_ABSOLUTE	(1 << 1)	/* the program has said a time, not how long */
 #define CKPT_RESTARTF_RMTP	(1 << 2)	/* nanosleep: @addr is to get the remainder */
 #define CKPT_RESTARTF_SHARED	(1 << 3)	/* futex: not FUTEX_PRIVATE_FLAG */
+#define CKPT_RESTARTF_COMPAT	(1 << 4)	/* a 32-bit system call */
+#define CKPT_RESTARTF_TIME32	(1 << 5)	/* nanosleep: @addr is a struct old_timespec32 */
 #define CKPT_RESTARTF_SET_UP	(1 << 6)	/* CKPT_RESTART_DEADLINE: the task is about to call */
 
 /**
@@ -910,6 +925,10 @@ struct ckpt_rec_task_xstate {
 	__u32 pad;
 };
 
+#define CKPT_CALLF_COMPAT	(1 << 0)	/* the interrupted system call is a 32-bit one */
+#define CKPT_CALLF_POKED32	(1 << 1)	/* a 32-bit debugger has set the registers */
+#define CKPT_CALLF_ALL		((1 << 2) - 1)
+
 /**
  * struct ckpt_rec_task_regs - CKPT_REC_TASK_REGS, x86-64
  * @r15: general purpose registers at the boundary to user mode
@@ -937,6 +956,9 @@ struct ckpt_rec_task_xstate {
  * @gs: as @fs
  * @ds: as @fs
  * @es: as @fs
+ * @cs: as @fs: tells 32-bit from 64-bit code; 0 with @ss for the latter
+ * @ss: as @fs
+ * @call_flags: CKPT_CALLF_*
  */
 struct ckpt_rec_task_regs {
 	__u64 r15;
@@ -964,6 +986,9 @@ struct ckpt_rec_task_regs {
 	__u16 gs;
 	__u16 ds;
 	__u16 es;
+	__u16 cs;
+	__u16 ss;
+	__u32 call_flags;
 };
 
 #define CKPT_TRAPF_TSC		(1 << 0)	/* RDTSC: PR_SET_TSC, PR_TSC_SIGSEGV */
@@ -1113,6 +1138,9 @@ struct ckpt_rec_mm {
 #define CKPT_AUXV_MAX		128	/* __u64 words in CKPT_REC_MM_AUXV, at most */
 
 #define CKPT_MM_ARCH_VSYSCALL	(1 << 0)	/* the vsyscall page is visible */
+#define CKPT_MM_ARCH_IA32	(1 << 1)	/* of a 32-bit program */
+#define CKPT_MM_ARCH_VDSO32	(1 << 2)	/* the vdso is that of 32-bit programs */
+#define CKPT_MM_ARCH_ALL	((1 << 3) - 1)
 
 /**
  * struct ckpt_rec_mm_arch - CKPT_REC_MM_ARCH

@@ -17,6 +17,13 @@
 #include <asm/proto.h>
 #include <asm/shstk.h>
 #include <asm/tsc.h>
+#include <asm/unistd.h>
+
+struct ckpt_ctx;
+struct ckpt_rec_arch;
+struct ckpt_rec_mm_arch;
+struct mm_struct;
+struct vdso_image;
 
 /*
  * Takes off current what it has inherited from the restarter. The shadow stack
@@ -42,11 +49,6 @@ static inline void ckpt_arch_reset_task(void)
 	clear_thread_flag(TIF_ADDR32);
 }
 
-struct ckpt_ctx;
-struct ckpt_rec_arch;
-struct ckpt_rec_mm_arch;
-struct mm_struct;
-
 bool ckpt_same_vdso(const struct ckpt_rec_arch *rec);
 
 /* mm/checkpoint_vdso.c */
@@ -54,5 +56,19 @@ bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx);
 int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		   const struct ckpt_rec_mm_arch *rec);
 int ckpt_vdso_check_ip(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ip);
+
+/* 32-bit programs, and 64-bit ones that make 32-bit system calls. */
+bool ckpt_ia32_call_restarts(int nr);
+int ckpt_ia32_native_nr(int nr);
+bool ckpt_ia32_calls_restart(struct task_struct *task);
+const struct vdso_image *ckpt_ia32_vdso(void);
+void ckpt_ia32_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec);
+int ckpt_ia32_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec);
+
+/* The number of restart_syscall(2). */
+static inline int ckpt_restart_nr(bool compat)
+{
+	return compat ? __NR_ia32_restart_syscall : __NR_restart_syscall;
+}
 
 #endif /* _ASM_X86_CHECKPOINT_H */
