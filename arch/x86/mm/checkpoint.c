@@ -3,6 +3,7 @@
  * What x86 keeps in an address space: the vdso, whether it is that of a 32-bit
  * program, and features that are refused.
  */
+#include <linux/binfmts.h>
 #include <linux/checkpoint.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
@@ -185,6 +186,20 @@ static int map_vdso_at(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return 0;
 }
 
+/* How it dumps core. */
+static void restore_format(bool ia32)
+{
+#ifdef CONFIG_COMPAT_BINFMT_ELF
+	if (ia32) {
+		set_binfmt(&compat_elf_format);
+		return;
+	}
+#endif
+#ifdef CONFIG_BINFMT_ELF
+	set_binfmt(&elf_format);
+#endif
+}
+
 /*
  * What exec() of such a program does. Tasks that are to share @mm do not exist
  * yet; the personality that the image has follows, for each of them.
@@ -202,6 +217,7 @@ static int restore_layout(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		   mm->task_size != TASK_SIZE_MAX)
 		return ckpt_err(ctx, -EINVAL, "%s: bad address space in the image: limit %lx",
 				ckpt_whom(ctx), mm->task_size);
+	restore_format(ia32);
 	current->personality &= ~ADDR_LIMIT_3GB;
 	update_thread_flag(TIF_ADDR32, ia32);
 	if (ia32)

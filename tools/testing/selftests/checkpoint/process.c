@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* One process: the thinnest path, and what belongs to it alone. */
+#include <elf.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -62,6 +63,45 @@ SURVIVE(rlimits_and_nice)
 	CHECK_EQ(got.rlim_cur, set.rlim_cur);
 	CHECK_EQ(got.rlim_max, set.rlim_max);
 	CHECK_EQ(getpriority(PRIO_PROCESS, 0), 7);
+}
+
+static void dump_core(void)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	unsigned char ident[EI_NIDENT];
+	pid_t kid = fork();
+	int status, fd;
+	char name[32];
+
+	if (!kid) {
+		CHECK(!setrlimit(RLIMIT_CORE, &unlimited));
+		raise(SIGQUIT);
+	}
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK(WIFSIGNALED(status) && WCOREDUMP(status));
+	snprintf(name, sizeof(name), "core.%d", kid);
+	fd = open(access(name, F_OK) ? "core" : name, O_RDONLY);
+	CHECK_EQ(read(fd, ident, sizeof(ident)), sizeof(ident));
+	CHECK_EQ(ident[EI_CLASS], sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32);
+	CHECK(!close(fd));
+}
+
+/* If the system puts them where they can be found */
+static bool core_pattern_is_core(void)
+{
+	char pattern[8] = "";
+	FILE *f = fopen("/proc/sys/kernel/core_pattern", "r");
+
+	CHECK(f && fgets(pattern, sizeof(pattern), f));
+	fclose(f);
+	return !strcmp(pattern, "core\n");
+}
+
+SURVIVE_IF(core_dumps, core_pattern_is_core(), "core_pattern is not the default")
+{
+	dump_core();
+	subject_ready();
+	dump_core();
 }
 
 static int counters[8];
