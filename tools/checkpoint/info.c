@@ -281,6 +281,16 @@ static int add_mm(struct info *info, const struct ckpt_image_record *record)
 	return 0;
 }
 
+static int add_mm_arch(struct info *info, const struct ckpt_image_record *record)
+{
+	struct ckpt_rec_mm_arch arch;
+
+	if (read_head(record, &arch, sizeof(arch)))
+		return -EINVAL;
+	info->object->ia32 = arch.flags & CKPT_MM_ARCH_IA32;
+	return 0;
+}
+
 static int add_vma(struct info *info, const struct ckpt_image_record *record)
 {
 	struct ckpt_rec_vma vma;
@@ -391,6 +401,7 @@ static const struct {
 	{ CKPT_REC_FILES_FD, OBJECT, add_fd },
 	{ CKPT_REC_FS, OBJECT, add_fs },
 	{ CKPT_REC_MM, OBJECT, add_mm },
+	{ CKPT_REC_MM_ARCH, OBJECT, add_mm_arch },
 	{ CKPT_REC_VMA, OBJECT, add_vma },
 	{ CKPT_REC_VMA_POLICY, OBJECT, add_policy },
 	{ CKPT_REC_SHMEM_POLICY, OBJECT, add_policy },

@@ -40,6 +40,7 @@ struct info_fd {
  * @size: file: size of the file; shmem: bytes; mm: bytes mapped; eventfd: its
  *	counter; pipe: bytes waiting
  * @nr: mm: mappings; pipe: room in bytes; fs: umask
+ * @ia32: mm: of a 32-bit program
  * @nr_locks: file or fd table: locks
  * @nr_policies: mm, shared memory: NUMA policies of ranges
  * @nr_aio: mm: AIO contexts
@@ -61,6 +62,7 @@ struct info_object {
 	__u64 ino;
 	__u64 size;
 	__u32 nr;
+	bool ia32;
 	__u32 nr_locks;
 	__u32 nr_policies;
 	__u32 nr_aio;

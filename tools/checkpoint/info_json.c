@@ -37,20 +37,26 @@ static json_t *text(const char *bytes)
 	return json;
 }
 
-static json_t *build_id(const struct info *info)
+static json_t *build_id(const __u8 *id)
 {
 	char hex[2 * CKPT_BUILD_ID_LEN + 1];
 
 	for (int i = 0; i < CKPT_BUILD_ID_LEN; i++)
-		sprintf(hex + 2 * i, "%02x", info->arch.vdso_build_id[i]);
+		sprintf(hex + 2 * i, "%02x", id[i]);
 	return json_string(hex);
+}
+
+static json_t *vdso32(const struct info *info)
+{
+	return info->arch.flags & CKPT_ARCHF_IA32 ? build_id(info->arch.vdso32_build_id) :
+						    json_null();
 }
 
 static json_t *image(const struct info *info)
 {
 	const struct ckpt_rec_header *h = &info->header;
 
-	return json_pack("{s:I, s:i, s:o, s:I, s:I, s:b, s:b, s:b, s:I, s:o, s:I, s:I}",
+	return json_pack("{s:I, s:i, s:o, s:I, s:I, s:b, s:b, s:b, s:I, s:o, s:o, s:I, s:I}",
 			 "size", (json_int_t)info->size,
 			 "version", (int)h->version,
 			 "kernel", text(h->release),
@@ -60,7 +66,8 @@ static json_t *image(const struct info *info)
 			 "self", !!(h->flags & CKPT_IMAGE_SELF),
 			 "shell_job", !!(h->flags & CKPT_IMAGE_SHELL_JOB),
 			 "xfeatures", (json_int_t)info->arch.xfeatures,
-			 "vdso_build_id", build_id(info),
+			 "vdso_build_id", build_id(info->arch.vdso_build_id),
+			 "vdso32_build_id", vdso32(info),
 			 "stored_bytes", (json_int_t)info->data_len,
 			 "cow_bytes", (json_int_t)info->cow_len);
 }
@@ -177,13 +184,14 @@ static json_t *fd_table(const struct info_object *table)
 
 static json_t *memory(const struct info_object *mm)
 {
-	return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:b, s:o}",
 			 "mappings", (int)mm->nr,
 			 "memory_policies", (int)mm->nr_policies,
 			 "aio_contexts", (int)mm->nr_aio,
 			 "mapped_bytes", (json_int_t)mm->size,
 			 "stored_bytes", (json_int_t)mm->data_len,
 			 "cow_bytes", (json_int_t)mm->cow_len,
+			 "ia32", mm->ia32,
 			 "exe", reference(mm->ref));
 }
 

@@ -51,6 +51,13 @@ static const char *size(__u64 bytes)
 	return size_text(bytes, bufs[next++ % ARRAY_SIZE(bufs)], sizeof(bufs[0]));
 }
 
+static void print_build_id(const __u8 *id)
+{
+	for (int i = 0; i < CKPT_BUILD_ID_LEN; i++)
+		printf("%02x", id[i]);
+	putchar('\n');
+}
+
 static void print_header(const struct info *info, const char *path)
 {
 	const struct ckpt_rec_header *h = &info->header;
@@ -70,9 +77,11 @@ static void print_header(const struct info *info, const char *path)
 	       h->flags & CKPT_IMAGE_SHELL_JOB ? ", shell job" : "");
 	printf("needs     x86-64 with xfeatures %#llx, vdso ",
 	       (unsigned long long)info->arch.xfeatures);
-	for (int i = 0; i < CKPT_BUILD_ID_LEN; i++)
-		printf("%02x", info->arch.vdso_build_id[i]);
-	putchar('\n');
+	print_build_id(info->arch.vdso_build_id);
+	if (info->arch.flags & CKPT_ARCHF_IA32) {
+		printf("          32-bit programs, vdso ");
+		print_build_id(info->arch.vdso32_build_id);
+	}
 }
 
 static double seconds(__u64 clock, __s64 offset)
