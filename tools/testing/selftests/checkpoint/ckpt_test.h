@@ -56,14 +56,46 @@ static inline int test_slowness(void)
 #define __NR_restart	__NR_restart_x86_64
 #endif
 
+#ifdef __i386__
+/*
+ * The calls are for 64-bit code: a 32-bit program jumps into some. (Far calls
+ * and returns access the stack as the kernel in QEMU, which SMAP forbids.)
+ */
+static inline long syscall64(long nr, void *args, size_t size)
+{
+	long ret;
+
+	asm volatile("pushl $0x23\n\t"
+		     "pushl $2f\n\t"
+		     "ljmp $0x33, $1f\n\t"
+		     ".code64\n\t"
+		     "1: movl %%eax, %%eax\n\t"
+		     "movl %%edi, %%edi\n\t"
+		     "movl %%esi, %%esi\n\t"
+		     "syscall\n\t"
+		     "ljmpl *(%%rsp)\n\t"
+		     ".code32\n\t"
+		     "2: addl $8, %%esp"
+		     : "=a"(ret)
+		     : "a"(nr), "D"(args), "S"(size)
+		     : "ecx", "memory", "cc");
+	if (ret >= 0)
+		return ret;
+	errno = -ret;
+	return -1;
+}
+#else
+#define syscall64 syscall
+#endif
+
 static inline long sys_checkpoint(struct checkpoint_args *args, size_t size)
 {
-	return syscall(__NR_checkpoint, args, size);
+	return syscall64(__NR_checkpoint, args, size);
 }
 
 static inline long sys_restart(struct restart_args *args, size_t size)
 {
-	return syscall(__NR_restart, args, size);
+	return syscall64(__NR_restart, args, size);
 }
 
 /*
@@ -419,6 +451,17 @@ FIXTURE_TEARDOWN(refuse)
 	static void subject_refuse_##name(void);			\
 	TEST_F(refuse, name)						\
 	{								\
+		refuse_run(_metadata, &self->s, 0, subject_refuse_##name, err, text); \
+	}								\
+	static void subject_refuse_##name(void)
+
+/* The same for what not every machine has: skipped with @why unless @cond. */
+#define REFUSE_IF(name, cond, why, err, text)				\
+	static void subject_refuse_##name(void);			\
+	TEST_F(refuse, name)						\
+	{								\
+		if (!(cond))						\
+			SKIP(return, why);				\
 		refuse_run(_metadata, &self->s, 0, subject_refuse_##name, err, text); \
 	}								\
 	static void subject_refuse_##name(void)

@@ -119,6 +119,7 @@ struct forgery {
 #define F_CKPT_REC_FS		ckpt_rec_fs
 #define F_CKPT_REC_LOCK		ckpt_rec_lock
 #define F_CKPT_REC_MM		ckpt_rec_mm
+#define F_CKPT_REC_MM_ARCH	ckpt_rec_mm_arch
 #define F_CKPT_REC_VMA		ckpt_rec_vma
 #define F_CKPT_REC_SIGHAND	ckpt_rec_sighand
 #define F_CKPT_REC_TASK		ckpt_rec_task
@@ -149,6 +150,12 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_VDSO, spare, ~0U, EINVAL, "bad vdso"),
 	F(CKPT_REC_VDSO, second, 1, EINVAL, "bad vdso"),
 	F(CKPT_REC_VDSO, entry[0], ~0U, EINVAL, "bad vdso"),
+	F(CKPT_REC_ARCH, flags, 1U << 31, EINVAL, "unknown demands on the machine"),
+	F(CKPT_REC_ARCH, pad, 1, EINVAL, "unknown demands on the machine"),
+#ifdef __i386__
+	F(CKPT_REC_ARCH, vdso32_size, 4095, EOPNOTSUPP, "different 32-bit vdso"),
+	F(CKPT_REC_ARCH, vdso32_build_id[3], 0x55, EOPNOTSUPP, "different 32-bit vdso"),
+#endif
 	/* counts */
 	F(CKPT_REC_HEADER, nr_tasks, HUGE, EINVAL, "tasks"),
 	F(CKPT_REC_HEADER, nr_tasks, 0, EINVAL, "0 tasks"),
@@ -196,6 +203,24 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_LOCK, kind, 9, EINVAL, "lock"),
 	F(CKPT_REC_MM, brk, ~0ULL, EINVAL, "bad address space"),
 	F(CKPT_REC_MM, flags, 1U << 31, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, task_size, 1ULL << 62, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, task_size, 4096, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, mmap_base, 1ULL << 62, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, mmap_compat_base, 1ULL << 33, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, mmap_compat_base, 0x70000001, EINVAL, "bad address space"),
+	F(CKPT_REC_MM_ARCH, flags, 1U << 31, EINVAL, "unknown flags of an address space"),
+	F(CKPT_REC_MM_ARCH, vdso, ~0ULL << 12, EINVAL, "vdso of the image does not fit"),
+	/* a 64-bit program that claims to be a 32-bit one, and the other way round */
+#ifdef __i386__
+	F(CKPT_REC_MM, task_size, 0x7ffffffff000, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, task_size, 0xfffff000, EINVAL, "bad address space"),
+	F(CKPT_REC_MM, start_stack, 1ULL << 33, EINVAL, "bad address space"),
+	F(CKPT_REC_MM_ARCH, flags, 0, EINVAL, "bad address space"),
+	F(CKPT_REC_VMA, end, 1ULL << 33, EINVAL, "mapping"),
+#else
+	F(CKPT_REC_MM, task_size, 0xffffe000, EINVAL, "bad address space"),
+	F(CKPT_REC_MM_ARCH, flags, CKPT_MM_ARCH_IA32, EINVAL, "bad address space"),
+#endif
 	F(CKPT_REC_VMA, start, 1, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, end, ~0ULL << 12, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, flags, 1ULL << 63, EINVAL, "mapping"),
@@ -235,10 +260,23 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_TIME_NS, boottime, 1ULL << 62, EINVAL, "bad time namespace"),
 	F(CKPT_REC_CLOCKS, monotonic, ~0ULL, EINVAL, "impossible clocks"),
 	F(CKPT_REC_CLOCKS, boottime, 1ULL << 62, EINVAL, "impossible clocks"),
+	F(CKPT_REC_TASK_RESTART, flags, 1U << 31, EINVAL, "bad system call"),
+	F(CKPT_REC_TASK_RESTART, flags, CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_TIME32, EINVAL,
+	  "bad system call"),
 	F(CKPT_REC_TASK_SCHED, policy, 77, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_SCHED, util_min, 1025, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_SCHED, util_max, HUGE - 1, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_REGS, fs_base, 1ULL << 63, EINVAL, "bad registers"),
+	/* code segments of the kernel, and of nobody */
+	F(CKPT_REC_TASK_REGS, cs, 0x10, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, cs, 0x08, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, cs, 0x30, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, cs, 0x07, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, cs, 0, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, ss, 0x18, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, ss, 0, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, ds, 0x18, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, call_flags, 1U << 31, EINVAL, "bad registers"),
 };
 
 static void copy_good(void)

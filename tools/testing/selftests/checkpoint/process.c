@@ -19,6 +19,7 @@ SURVIVE(nothing_special)
 		CHECK_EQ(stack[i], 0x5a);
 }
 
+#ifdef __x86_64__
 SURVIVE(callee_saved_registers)
 {
 	register unsigned long r12 asm("r12") = 0x1212121212121212;
@@ -30,6 +31,7 @@ SURVIVE(callee_saved_registers)
 	CHECK_EQ(r12, 0x1212121212121212);
 	CHECK_EQ(r15, 0x1515151515151515);
 }
+#endif
 
 SURVIVE(identity)
 {

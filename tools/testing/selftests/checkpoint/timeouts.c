@@ -10,8 +10,18 @@
 #include <sys/sem.h>
 
 #include "ckpt_test.h"
+#ifdef __i386__
+#include "ia32.h"
+#endif
 
 #define TIMEOUT		4	/* s, of each call */
+
+/* On i386, SYS_select takes its arguments from memory. */
+#ifdef SYS__newselect
+#define NR_SELECT	SYS__newselect
+#else
+#define NR_SELECT	SYS_select
+#endif
 
 static const struct timespec timeout = { .tv_sec = TIMEOUT };
 
@@ -68,7 +78,7 @@ static void wait_select(void)
 
 	FD_ZERO(&set);
 	FD_SET(fds[0], &set);
-	CHECK_EQ(syscall(SYS_select, fds[0] + 1, &set, NULL, NULL, &left), 0);
+	CHECK_EQ(syscall(NR_SELECT, fds[0] + 1, &set, NULL, NULL, &left), 0);
 }
 
 static void wait_pselect(void)
@@ -102,6 +112,33 @@ static void wait_semtimedop(void)
 	CHECK_EQ(errno, EAGAIN);
 }
 
+#ifdef __i386__
+/* The others enter by way of the vdso, and some have 64-bit times. */
+static void wait_int80(void)
+{
+	struct timespec left = timeout;
+
+	CHECK_EQ(int80(IA32_nanosleep, (long)&left, (long)&left, 0, 0, 0), 0);
+}
+
+static void wait_ipc(void)
+{
+	struct sembuf op = { .sem_op = -1 };
+
+	/* 4 is SEMTIMEDOP */
+	CHECK_EQ(syscall(IA32_ipc, 4, semid, 1, 0, &op, &timeout), -1);
+	CHECK_EQ(errno, EAGAIN);
+}
+
+static void wait_old_sigtimedwait(void)
+{
+	uint64_t set = 1 << (SIGUSR1 - 1);
+
+	CHECK_EQ(syscall(IA32_rt_sigtimedwait, &set, NULL, &timeout, 8), -1);
+	CHECK_EQ(errno, EAGAIN);
+}
+#endif
+
 /* These cannot be saved yet: only looked at. */
 static void wait_epoll(void)
 {
@@ -133,7 +170,14 @@ static const struct {
 	{ "futex", wait_futex },
 	{ "sigtimedwait", wait_sigtimedwait },
 	{ "semtimedop", wait_semtimedop },
+#ifdef __i386__
+	{ "int80", wait_int80 },
+	{ "ipc", wait_ipc },
+	{ "old sigtimedwait", wait_old_sigtimedwait },
+#define NR_SAVED	12
+#else
 #define NR_SAVED	9
+#endif
 	{ "epoll_wait", wait_epoll },
 	{ "epoll_pwait2", wait_epoll_pwait2 },
 };
