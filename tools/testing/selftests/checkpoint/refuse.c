@@ -4,10 +4,13 @@
  * a dry run names all of them at once. Files and mappings have their tests where
  * those that can be saved have theirs.
  */
+#include <asm/ldt.h>
+#include <libgen.h>
 #include <linux/io_uring.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/io.h>
 #include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
@@ -54,6 +57,90 @@ REFUSE(other_namespace, EOPNOTSUPP, "another uts namespace")
 {
 	CHECK(!unshare(CLONE_NEWUTS));
 	subject_ready();
+}
+
+REFUSE(local_descriptor_table, EOPNOTSUPP, "local descriptor table")
+{
+	struct user_desc desc = { .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1 };
+
+	CHECK(!syscall(SYS_modify_ldt, 1, &desc, sizeof(desc)));
+	subject_ready();
+}
+
+REFUSE(ioperm, EOPNOTSUPP, "I/O port permissions")
+{
+	CHECK(!ioperm(0x80, 1, 1));
+	subject_ready();
+}
+
+REFUSE(iopl, EOPNOTSUPP, "I/O port permissions")
+{
+	CHECK(!iopl(3));
+	subject_ready();
+}
+
+static void subject_no_more_ports(void)
+{
+	CHECK(!ioperm(0x80, 8, 1) && !ioperm(0x80, 8, 0));
+	CHECK(!iopl(3) && !iopl(0));
+	subject_ready();
+}
+
+/* Given back: it is as if they had never been asked for. */
+TEST_F(refuse, no_more_ports)
+{
+	ASSERT_TRUE(subject_start(&self->s, subject_no_more_ports)) subject_print(&self->s);
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+#define X32(nr)	(0x40000000 + (nr))
+
+static bool has_x32(void)
+{
+	return syscall(X32(39)) == getpid();
+}
+
+static void *sleep_x32(void *arg)
+{
+	struct { int64_t sec, nsec; } ts = { .sec = 1000 };
+
+	syscall(X32(35), &ts, NULL);
+	return arg;
+}
+
+REFUSE_IF(x32_call, has_x32(), "no X86_X32_ABI", EOPNOTSUPP, "x32 program")
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, sleep_x32, NULL));
+	subject_sleep_ms(100);
+	subject_ready();
+}
+
+REFUSE_IF(x32_handler, has_x32(), "no X86_X32_ABI", EOPNOTSUPP, "x32 handler of signal 10")
+{
+	struct { uint32_t handler, restorer, flags, pad[2]; } sa = { .handler = 4096 };
+
+	CHECK(!syscall(X32(512), SIGUSR1, &sa, NULL, 8));
+	subject_ready();
+}
+
+static const char *x32_path(void)
+{
+	static char exe[PATH_MAX], path[PATH_MAX + 16];
+
+	CHECK(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
+	snprintf(path, sizeof(path), "%s/x32_program", dirname(exe));
+	return path;
+}
+
+REFUSE_IF(whole_x32_program, has_x32() && !access(x32_path(), X_OK),
+	  "no X86_X32_ABI, or no assembler for it", EOPNOTSUPP, "x32 program")
+{
+	execl(x32_path(), x32_path(), NULL);
+	CHECK(!"executed");
 }
 
 static volatile int *shared;
