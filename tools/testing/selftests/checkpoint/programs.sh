@@ -17,7 +17,7 @@ here=$(dirname "$0")
 # shellcheck source=programs/lib.sh
 . "$here/programs/lib.sh"
 
-read -ra names <<<"${PROGRAMS:-xz python bash sqlite gcc leak}"
+read -ra names <<<"${PROGRAMS:-xz python bash sqlite gcc threads32 leak}"
 repeat=${REPEAT:-1}
 checks=${CHECKS:-0}
 generations=${GENERATIONS:-10}
