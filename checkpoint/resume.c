@@ -181,11 +181,16 @@ void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again)
  * __ckpt_keep_deadline() - Remember when the interrupted call would have ended
  * @expires: CLOCK_MONOTONIC
  *
+ * The freezer may have let go again before current came here, and a call that
+ * has changed the signal mask meanwhile found nothing pending: it would return
+ * to the program, and not by way of the signal path, which hides the freeze.
+ *
  * Context: A system call of current that returns -EINTR.
  */
 void __ckpt_keep_deadline(ktime_t expires)
 {
 	ckpt_set_deadline(expires, (unsigned long)user_sp(current), false);
+	set_thread_flag(TIF_SIGPENDING);
 }
 
 /**
