@@ -480,7 +480,7 @@ TEST_F(refuse, filters_need_a_right)
 	kid = fork();
 	if (!kid) {
 		drop_sys_admin();
-		CHECK_EQ(subject_restart(s, 0), -EACCES);
+		CHECK_EQ(subject_restart(s, RESTART_NO_TIME_NAMESPACE), -EACCES);
 		CHECK(log_has(s, "seccomp filters need no_new_privs or CAP_SYS_ADMIN"));
 		_exit(0);
 	}
