@@ -225,8 +225,11 @@ static void move_timer(struct ckpt_rec_task_timer *timer, long long by)
 
 static void move_call(struct ckpt_rec_task_restart *call, long long by)
 {
-	if (is_of_machine(call->clockid) && call->flags & CKPT_RESTARTF_TIMEOUT)
-		call->time_ns += by;
+	if (!is_of_machine(call->clockid) || !(call->flags & CKPT_RESTARTF_TIMEOUT))
+		return;
+	/* never is never */
+	if (__builtin_add_overflow(call->time_ns, by, &call->time_ns))
+		call->time_ns = LLONG_MAX;
 }
 
 static void move_record(const struct item *item, long long by)
