@@ -123,6 +123,74 @@ static void subject_wants_random(void)
 	CHECK_EQ(vdso_getrandom(NULL, 0, 0, zeros, ~0UL), -EOPNOTSUPP);
 }
 
+struct range {
+	char *start;
+	size_t len;
+};
+
+static struct range find_range(const char *name)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	struct range found = {};
+	char line[512];
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		if (strstr(line, name) && sscanf(line, "%lx-%lx", &start, &end) == 2)
+			found = (struct range){ (char *)start, end - start };
+	fclose(f);
+	CHECK(found.len);
+	return found;
+}
+
+static void move_range(struct range from, char *to)
+{
+	CHECK(mremap(from.start, from.len, from.len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+}
+
+/* From here on libc must not be asked what time it is. */
+static char *move_vdso(void)
+{
+	struct range data = find_range("[vvar]"), text = find_range("[vdso]");
+	char *to = mmap(NULL, data.len + text.len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(to != MAP_FAILED);
+	CHECK(data.start + data.len == text.start);
+	move_range(data, to);
+	move_range(text, to + data.len);
+	return to + data.len;
+}
+
+static void subject_moves_vdso(void)
+{
+	int (*vdso_clock_gettime)(clockid_t clock, struct timespec *ts);
+	char *text = move_vdso();
+	unsigned long entry;
+	struct timespec ts;
+	long long before;
+	FILE *f;
+
+	subject_ready();
+	f = fopen("entry", "r");
+	CHECK(f && fscanf(f, "%lx", &entry) == 1);
+	vdso_clock_gettime = (void *)(text + entry);
+	before = syscall_ns(CLOCK_MONOTONIC);
+	CHECK(!vdso_clock_gettime(CLOCK_MONOTONIC, &ts));
+	CHECK(before <= ts.tv_sec * NSEC + ts.tv_nsec);
+	CHECK(ts.tv_sec * NSEC + ts.tv_nsec <= syscall_ns(CLOCK_MONOTONIC));
+}
+
+static void subject_moves_half_of_vdso(void)
+{
+	struct range text = find_range("[vdso]");
+	char *to = mmap(NULL, text.len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(to != MAP_FAILED);
+	move_range(text, to);
+	subject_ready();
+}
+
 FIXTURE(vdso)
 {
 	struct subject s;
@@ -244,26 +312,64 @@ TEST_F(vdso, of_this_kernel)
 	s->pid = 0;
 }
 
+static bool tell_entry(struct subject *s, int function)
+{
+	const struct ckpt_rec_vdso *rec = (void *)image_first(&image, CKPT_REC_VDSO)->payload;
+	int fd = test_open(s, "entry", O_CREAT | O_WRONLY);
+	bool ok = rec->entry[function] && dprintf(fd, "%x", rec->entry[function]) > 0;
+
+	close(fd);
+	return ok;
+}
+
 TEST_F(vdso, random_numbers_come_from_the_kernel)
 {
-	const struct ckpt_rec_vdso *rec;
 	struct subject *s = &self->s;
-	int fd;
 
 	ASSERT_TRUE(subject_start(s, subject_wants_random)) subject_print(s);
 	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
 	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
 	ASSERT_TRUE(of_another_kernel(s));
-	rec = (void *)image_first(&image, CKPT_REC_VDSO)->payload;
-	if (!rec->entry[CKPT_VDSO_GETRANDOM]) {
+	if (!tell_entry(s, CKPT_VDSO_GETRANDOM)) {
 		s->pid = 0;
 		SKIP(return, "the vdso has no getrandom()");
 	}
-	fd = test_open(s, "entry", O_CREAT | O_WRONLY);
-	ASSERT_GT(dprintf(fd, "%x", rec->entry[CKPT_VDSO_GETRANDOM]), 0);
-	close(fd);
 	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
 	ASSERT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
+static void move_run(struct __test_metadata *_metadata, struct subject *s,
+		     bool (*change)(struct subject *s))
+{
+	ASSERT_TRUE(subject_start(s, subject_moves_vdso)) subject_print(s);
+	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	ASSERT_TRUE(change(s));
+	ASSERT_TRUE(tell_entry(s, CKPT_VDSO_CLOCK_GETTIME));
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	ASSERT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
+TEST_F(vdso, that_was_moved)
+{
+	move_run(_metadata, &self->s, image_load);
+}
+
+TEST_F(vdso, that_was_moved_at_another_kernel)
+{
+	move_run(_metadata, &self->s, of_another_kernel);
+}
+
+TEST_F(vdso, away_from_its_data_is_refused)
+{
+	struct subject *s = &self->s;
+
+	ASSERT_TRUE(subject_start(s, subject_moves_half_of_vdso)) subject_print(s);
+	EXPECT_EQ(subject_checkpoint(s, 0), -EOPNOTSUPP);
+	EXPECT_TRUE(log_has(s, "vdso without its data pages, or changed")) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
 	s->pid = 0;
 }
 
