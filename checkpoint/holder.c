@@ -74,3 +74,43 @@ void ckpt_set_holder(struct ckpt_holder *holder, struct task_struct *task)
 	holder->pid = task_pid_vnr(task);
 	get_task_comm(holder->comm, task);
 }
+
+struct ckpt_sharer_search {
+	size_t field;
+	const void *ptr;
+	const char *how;
+	struct ckpt_holder *holder;
+};
+
+static int ckpt_is_sharer(struct task_struct *task, void *arg)
+{
+	const struct ckpt_sharer_search *search = arg;
+	void *const *field = (void *)task + search->field;
+
+	/* Compared, not followed. */
+	if (READ_ONCE(*field) != search->ptr)
+		return 0;
+	ckpt_set_holder(search->holder, task);
+	strscpy(search->holder->how, search->how);
+	return 1;
+}
+
+/**
+ * ckpt_find_sharer() - Find an outsider that has an object of the tree as its own
+ * @ctx: the context of a checkpoint
+ * @field: offset of a pointer in struct task_struct
+ * @ptr: the object
+ * @how: what it is to a task that shares it, for people
+ * @holder: filled in if there is one
+ *
+ * Context: May sleep.
+ * Return: 0; -ENOENT if there is none; -EINTR.
+ */
+int ckpt_find_sharer(struct ckpt_ctx *ctx, size_t field, const void *ptr, const char *how,
+		     struct ckpt_holder *holder)
+{
+	struct ckpt_sharer_search search = { field, ptr, how, holder };
+	int ret = ckpt_visit_outsiders(ctx, ckpt_is_sharer, &search);
+
+	return ret == 1 ? 0 : ret ?: -ENOENT;
+}

@@ -193,3 +193,46 @@ int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead)
 		last = max(last, rec.type);
 	}
 }
+
+/**
+ * ckpt_task_write_ref() - Write which object a task uses
+ * @ctx: the context of a checkpoint
+ * @rec_type: type of a struct ckpt_rec_task_objref
+ * @ptr: the object, which has been collected
+ * @ops: its type
+ *
+ * Context: May sleep.
+ * Return: 0; -EAGAIN or another errno of ckpt_obj_ref(); or one of the stream.
+ */
+int ckpt_task_write_ref(struct ckpt_ctx *ctx, u16 rec_type, void *ptr,
+			const struct ckpt_obj_ops *ops)
+{
+	struct ckpt_rec_task_objref rec = {};
+	int ref = ckpt_obj_ref(ctx, ptr, ops);
+
+	if (ref < 0)
+		return ref;
+	rec.objref = ref;
+	return ckpt_write(ctx, rec_type, &rec, sizeof(rec));
+}
+
+/**
+ * ckpt_task_fetch_ref() - Read what ckpt_task_write_ref() has written
+ * @ctx: the context of a restart
+ * @in: the record
+ * @ops: the type of the object
+ *
+ * Context: May sleep.
+ * Return: The object, borrowed, or an ERR_PTR: -EINVAL, or as ckpt_rec_copy().
+ */
+void *ckpt_task_fetch_ref(struct ckpt_ctx *ctx, const struct ckpt_rec *in,
+			  const struct ckpt_obj_ops *ops)
+{
+	struct ckpt_rec_task_objref rec;
+	int err;
+
+	err = ckpt_rec_copy(in, &rec, sizeof(rec));
+	if (!err && rec.pad)
+		err = ckpt_err(ctx, -EINVAL, "%s: bad %s", ckpt_whom(ctx), ops->obj_name);
+	return err ? ERR_PTR(err) : ckpt_obj_fetch(ctx, rec.objref, ops);
+}

@@ -199,27 +199,10 @@ static long files_users(void *ptr)
 	return atomic_read(&files->count);
 }
 
-struct files_search {
-	struct files_struct *files;
-	struct ckpt_holder *holder;
-};
-
-static int uses_files(struct task_struct *task, void *arg)
-{
-	struct files_search *search = arg;
-
-	if (READ_ONCE(task->files) != search->files)
-		return 0;
-	ckpt_set_holder(search->holder, task);
-	strscpy(search->holder->how, "shared descriptor table");
-	return 1;
-}
-
 static int files_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
 {
-	struct files_search search = { .files = ptr, .holder = holder };
-
-	return ckpt_visit_outsiders(ctx, uses_files, &search) > 0 ? 0 : -ENOENT;
+	return ckpt_find_sharer(ctx, offsetof(struct task_struct, files), ptr,
+				"shared descriptor table", holder);
 }
 
 const struct ckpt_obj_ops ckpt_files_obj_ops = {
@@ -247,28 +230,15 @@ static int task_files_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 
 static int task_files_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	struct ckpt_rec_task_objref rec = {};
-	int ret;
-
 	if (!task->files)
 		return 0;
-	ret = ckpt_obj_ref(ctx, task->files, &ckpt_files_obj_ops);
-	if (ret < 0)
-		return ret;
-	rec.objref = ret;
-	return ckpt_write(ctx, CKPT_REC_TASK_FILES, &rec, sizeof(rec));
+	return ckpt_task_write_ref(ctx, CKPT_REC_TASK_FILES, task->files, &ckpt_files_obj_ops);
 }
 
 static int task_files_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *task_rec)
 {
-	struct ckpt_rec_task_objref rec;
-	struct files_struct *files;
-	int err;
+	struct files_struct *files = ckpt_task_fetch_ref(ctx, task_rec, &ckpt_files_obj_ops);
 
-	err = ckpt_rec_copy(task_rec, &rec, sizeof(rec));
-	if (err)
-		return err;
-	files = ckpt_obj_fetch(ctx, rec.objref, &ckpt_files_obj_ops);
 	if (IS_ERR(files))
 		return PTR_ERR(files);
 

@@ -200,27 +200,10 @@ static long fs_users(void *ptr)
 	return READ_ONCE(fs->users);
 }
 
-struct fs_search {
-	struct fs_struct *fs;
-	struct ckpt_holder *holder;
-};
-
-static int uses_fs(struct task_struct *task, void *arg)
-{
-	struct fs_search *search = arg;
-
-	if (READ_ONCE(task->fs) != search->fs)
-		return 0;
-	ckpt_set_holder(search->holder, task);
-	strscpy(search->holder->how, "shared current directory");
-	return 1;
-}
-
 static int fs_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
 {
-	struct fs_search search = { .fs = ptr, .holder = holder };
-
-	return ckpt_visit_outsiders(ctx, uses_fs, &search) > 0 ? 0 : -ENOENT;
+	return ckpt_find_sharer(ctx, offsetof(struct task_struct, fs), ptr,
+				"shared current directory", holder);
 }
 
 const struct ckpt_obj_ops ckpt_fs_obj_ops = {
@@ -248,28 +231,15 @@ static int task_fs_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 
 static int task_fs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	struct ckpt_rec_task_objref rec = {};
-	int ret;
-
 	if (!task->fs)
 		return 0;
-	ret = ckpt_obj_ref(ctx, task->fs, &ckpt_fs_obj_ops);
-	if (ret < 0)
-		return ret;
-	rec.objref = ret;
-	return ckpt_write(ctx, CKPT_REC_TASK_FS, &rec, sizeof(rec));
+	return ckpt_task_write_ref(ctx, CKPT_REC_TASK_FS, task->fs, &ckpt_fs_obj_ops);
 }
 
 static int task_fs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *task_rec)
 {
-	struct ckpt_rec_task_objref rec;
-	struct fs_struct *fs;
-	int err;
+	struct fs_struct *fs = ckpt_task_fetch_ref(ctx, task_rec, &ckpt_fs_obj_ops);
 
-	err = ckpt_rec_copy(task_rec, &rec, sizeof(rec));
-	if (err)
-		return err;
-	fs = ckpt_obj_fetch(ctx, rec.objref, &ckpt_fs_obj_ops);
 	if (IS_ERR(fs))
 		return PTR_ERR(fs);
 

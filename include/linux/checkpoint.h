@@ -189,6 +189,15 @@ void *ckpt_obj_fetch(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_obj_ops
 /* The objref of the object whose restore() is running. */
 u32 ckpt_obj_current(struct ckpt_ctx *ctx);
 
+/*
+ * The record of a task that is no more than which object it uses (struct
+ * ckpt_rec_task_objref): written, and read as what ckpt_obj_fetch() returns.
+ */
+int ckpt_task_write_ref(struct ckpt_ctx *ctx, u16 rec_type, void *ptr,
+			const struct ckpt_obj_ops *ops);
+void *ckpt_task_fetch_ref(struct ckpt_ctx *ctx, const struct ckpt_rec *in,
+			  const struct ckpt_obj_ops *ops);
+
 /* Writing. Payloads are copied into the block buffer: no locks are needed, it may sleep. */
 int ckpt_write(struct ckpt_ctx *ctx, u16 type, const void *data, size_t len);
 /* One record whose payload is @head followed by @tail. */
@@ -239,6 +248,9 @@ pid_t ckpt_pid_nr(struct ckpt_ctx *ctx, struct pid *pid);
 int ckpt_visit_outsiders(struct ckpt_ctx *ctx,
 			 int (*fn)(struct task_struct *task, void *arg), void *arg);
 void ckpt_set_holder(struct ckpt_holder *holder, struct task_struct *task);
+/* find_holder() of what a task_struct points to, at @field; @how is for people. */
+int ckpt_find_sharer(struct ckpt_ctx *ctx, size_t field, const void *ptr, const char *how,
+		     struct ckpt_holder *holder);
 
 /**
  * struct ckpt_shift - what to add to a time of the image [ns]

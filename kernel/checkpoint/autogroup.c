@@ -102,30 +102,14 @@ static int membership_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 static int membership_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct autogroup *ag = own_autogroup(task);
-	struct ckpt_rec_task_objref rec = {};
-	int ref;
 
-	if (!ag)
-		return 0;
-	ref = ckpt_obj_ref(ctx, ag, &autogroup_ops);
-	if (ref < 0)
-		return ref;
-	rec.objref = ref;
-	return ckpt_write(ctx, CKPT_REC_TASK_AUTOGROUP, &rec, sizeof(rec));
+	return ag ? ckpt_task_write_ref(ctx, CKPT_REC_TASK_AUTOGROUP, ag, &autogroup_ops) : 0;
 }
 
 static int membership_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
-	struct ckpt_rec_task_objref rec;
-	struct autogroup *ag;
-	int err;
+	struct autogroup *ag = ckpt_task_fetch_ref(ctx, in, &autogroup_ops);
 
-	err = ckpt_rec_copy(in, &rec, sizeof(rec));
-	if (err)
-		return err;
-	if (rec.pad)
-		return ckpt_err(ctx, -EINVAL, "%s: bad autogroup", ckpt_whom(ctx));
-	ag = ckpt_obj_fetch(ctx, rec.objref, &autogroup_ops);
 	if (IS_ERR(ag))
 		return PTR_ERR(ag);
 	sched_autogroup_join(current, ag);

@@ -36,29 +36,10 @@ static long io_context_users(void *ptr)
 	return atomic_read(&ioc->active_ref) + 1;
 }
 
-struct io_context_search {
-	struct io_context *ioc;
-	struct ckpt_holder *holder;
-};
-
-static int io_context_is_holder(struct task_struct *task, void *arg)
-{
-	struct io_context_search *search = arg;
-
-	/* Compared, not followed. */
-	if (READ_ONCE(task->io_context) != search->ioc)
-		return 0;
-	ckpt_set_holder(search->holder, task);
-	strscpy(search->holder->how, "CLONE_IO");
-	return 1;
-}
-
 static int io_context_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
 {
-	struct io_context_search search = { ptr, holder };
-	int ret = ckpt_visit_outsiders(ctx, io_context_is_holder, &search);
-
-	return ret == 1 ? 0 : ret ?: -ENOENT;
+	return ckpt_find_sharer(ctx, offsetof(struct task_struct, io_context), ptr, "CLONE_IO",
+				holder);
 }
 
 static int io_context_checkpoint(struct ckpt_ctx *ctx, void *ptr)
@@ -122,31 +103,19 @@ static int sharing_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 static int sharing_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct io_context *ioc = shared_io_context(task);
-	struct ckpt_rec_task_objref rec = {};
-	int ref;
+	int err;
 
 	if (!ioc)
 		return 0;
-	ref = ckpt_obj_ref(ctx, ioc, &io_context_ops);
+	err = ckpt_task_write_ref(ctx, CKPT_REC_TASK_IO_CONTEXT, ioc, &io_context_ops);
 	put_io_context(ioc);
-	if (ref < 0)
-		return ref;
-	rec.objref = ref;
-	return ckpt_write(ctx, CKPT_REC_TASK_IO_CONTEXT, &rec, sizeof(rec));
+	return err;
 }
 
 static int sharing_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
-	struct ckpt_rec_task_objref rec;
-	struct io_context *ioc;
-	int err;
+	struct io_context *ioc = ckpt_task_fetch_ref(ctx, in, &io_context_ops);
 
-	err = ckpt_rec_copy(in, &rec, sizeof(rec));
-	if (err)
-		return err;
-	if (rec.pad)
-		return ckpt_err(ctx, -EINVAL, "%s: bad I/O context", ckpt_whom(ctx));
-	ioc = ckpt_obj_fetch(ctx, rec.objref, &io_context_ops);
 	if (IS_ERR(ioc))
 		return PTR_ERR(ioc);
 	if (ioc == current->io_context)

@@ -47,29 +47,10 @@ static long sighand_outside(struct ckpt_ctx *ctx, void *ptr)
 	return users;
 }
 
-struct sighand_search {
-	struct sighand_struct *sighand;
-	struct ckpt_holder *holder;
-};
-
-static int sighand_is_holder(struct task_struct *task, void *arg)
-{
-	struct sighand_search *search = arg;
-
-	/* Compared, not followed. */
-	if (rcu_access_pointer(task->sighand) != search->sighand)
-		return 0;
-	ckpt_set_holder(search->holder, task);
-	strscpy(search->holder->how, "the same signal handlers");
-	return 1;
-}
-
 static int sighand_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
 {
-	struct sighand_search search = { ptr, holder };
-	int ret = ckpt_visit_outsiders(ctx, sighand_is_holder, &search);
-
-	return ret == 1 ? 0 : ret ?: -ENOENT;
+	return ckpt_find_sharer(ctx, offsetof(struct task_struct, sighand), ptr,
+				"the same signal handlers", holder);
 }
 
 /* The frames of x32 programs. */

@@ -15,12 +15,17 @@ static void part_hash(struct work_struct *work)
 	part->hash = ckpt_hash_pages(part->bvecs, part->nr_bvecs);
 }
 
-static void part_init(struct ckpt_batch_part *part)
+static void part_reset(struct ckpt_batch_part *part)
 {
-	INIT_WORK(&part->hash_work, part_hash);
 	part->nr_runs = 0;
 	part->nr_bvecs = 0;
 	part->nr_pages = 0;
+}
+
+static void part_init(struct ckpt_batch_part *part)
+{
+	INIT_WORK(&part->hash_work, part_hash);
+	part_reset(part);
 }
 
 static void part_put_pages(struct ckpt_batch_part *part)
@@ -29,9 +34,7 @@ static void part_put_pages(struct ckpt_batch_part *part)
 
 	for (i = 0; i < part->nr_bvecs; i++)
 		folio_put(page_folio(part->bvecs[i].bv_page));
-	part->nr_runs = 0;
-	part->nr_bvecs = 0;
-	part->nr_pages = 0;
+	part_reset(part);
 }
 
 /**

@@ -70,27 +70,10 @@ static long mm_ref_users(void *ptr)
 	return atomic_read(&mm->mm_users);
 }
 
-struct mm_search {
-	struct mm_struct *mm;
-	struct ckpt_holder *holder;
-};
-
-static int mm_is_holder(struct task_struct *task, void *arg)
-{
-	struct mm_search *search = arg;
-
-	if (READ_ONCE(task->mm) != search->mm)
-		return 0;
-	ckpt_set_holder(search->holder, task);
-	strscpy(search->holder->how, "same address space");
-	return 1;
-}
-
 static int mm_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder)
 {
-	struct mm_search search = { .mm = ptr, .holder = holder };
-
-	return ckpt_visit_outsiders(ctx, mm_is_holder, &search) ? 0 : -ENOENT;
+	return ckpt_find_sharer(ctx, offsetof(struct task_struct, mm), ptr, "same address space",
+				holder);
 }
 
 /* Do all users but the checkpoint itself belong to the process of the owner? */
