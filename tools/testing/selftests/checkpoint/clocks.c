@@ -19,7 +19,6 @@
 #define LATE	(2 * NSEC * test_slowness())
 
 static struct image image;
-static struct output out;
 
 static struct timespec timespec_of(long long ns)
 {
@@ -187,31 +186,6 @@ SURVIVE(what_sleeps_until_a_time)
 	subject_sleepers();
 }
 
-static void load_image(struct subject *s)
-{
-	int fd = test_open(s, "image", O_RDONLY);
-	struct stat st;
-	void *p;
-
-	CHECK(fd >= 0 && !fstat(fd, &st));
-	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	CHECK(p != MAP_FAILED && image_parse(&image, p, st.st_size));
-	munmap(p, st.st_size);
-}
-
-static void store_image(struct subject *s)
-{
-	int fd = test_open(s, "image", O_WRONLY | O_TRUNC);
-
-	out.buf = out.buf ?: malloc(MAX_IMAGE);
-	out.headers = out.headers ?: XXH64_createState();
-	CHECK(out.buf && out.headers);
-	image_write(&image, &out);
-	CHECK(write(fd, out.buf, out.len) == out.len);
-	close(fd);
-}
-
 static bool is_of_machine(clockid_t clock)
 {
 	return clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME;
@@ -270,18 +244,18 @@ static void move_image(struct subject *s, long long by)
 {
 	size_t i;
 
-	load_image(s);
+	CHECK(image_load(s, &image));
 	for (i = 0; i < image.nr; i++)
 		if (!image.items[i].data)
 			move_record(&image.items[i], by);
-	store_image(s);
+	CHECK(image_store(s, &image));
 }
 
 static long long uptime(struct subject *s)
 {
 	const struct ckpt_rec_clocks *clocks;
 
-	load_image(s);
+	CHECK(image_load(s, &image));
 	clocks = (void *)image.items[image.nr - 2].payload;
 	CHECK_EQ(image.items[image.nr - 2].type, CKPT_REC_CLOCKS);
 	return clocks->monotonic;
@@ -584,14 +558,14 @@ static void forge_offset(struct __test_metadata *_metadata, struct subject *s, l
 	ASSERT_TRUE(subject_start(s, subject_clocks)) subject_print(s);
 	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
 	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
-	load_image(s);
+	CHECK(image_load(s, &image));
 	for (i = 0; i < image.nr; i++) {
 		struct ckpt_rec_time_ns *ns = (void *)image.items[i].payload;
 
 		if (!image.items[i].data && image.items[i].type == CKPT_REC_TIME_NS)
 			ns->monotonic = ns->boottime = offset;
 	}
-	store_image(s);
+	CHECK(image_store(s, &image));
 	ASSERT_EQ(subject_restart(s, RESTART_STOPPED), s->pid) subject_print(s);
 	subject_kill(s);
 	s->pid = 0;

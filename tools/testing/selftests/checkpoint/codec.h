@@ -216,4 +216,41 @@ static inline void image_write(const struct image *image, struct output *out)
 	end_block(out);
 }
 
+/* The image of a subject, taken from its file, or put there */
+
+static inline bool image_load(struct subject *s, struct image *image)
+{
+	int fd = test_open(s, "image", O_RDONLY);
+	struct stat st;
+	bool ok;
+	void *p;
+
+	if (fd < 0 || fstat(fd, &st))
+		return false;
+	image_free(image);
+	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	ok = p != MAP_FAILED && image_parse(image, p, st.st_size);
+	munmap(p, st.st_size);
+	return ok;
+}
+
+static inline bool image_store(struct subject *s, const struct image *image)
+{
+	int fd = test_open(s, "image", O_CREAT | O_TRUNC | O_WRONLY);
+	struct output out = { .headers = XXH64_createState() };
+	bool ok;
+
+	/* From malloc() it might stay in the heap, and be in the next image. */
+	out.buf = mmap(NULL, MAX_IMAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (out.buf == MAP_FAILED || fd < 0 || !out.headers)
+		return false;
+	image_write(image, &out);
+	ok = write(fd, out.buf, out.len) == (ssize_t)out.len;
+	close(fd);
+	munmap(out.buf, MAX_IMAGE);
+	XXH64_freeState(out.headers);
+	return ok;
+}
+
 #endif /* _CKPT_CODEC_H */

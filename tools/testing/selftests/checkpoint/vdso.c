@@ -12,7 +12,6 @@
 #include "codec.h"
 
 static struct image image;
-static struct output out;
 
 static long long syscall_ns(clockid_t clock)
 {
@@ -199,8 +198,6 @@ FIXTURE(vdso)
 FIXTURE_SETUP(vdso)
 {
 	memset(&self->s, 0, sizeof(self->s));
-	out.headers = XXH64_createState();
-	ASSERT_NE(out.headers, NULL);
 }
 
 FIXTURE_TEARDOWN(vdso)
@@ -210,48 +207,20 @@ FIXTURE_TEARDOWN(vdso)
 	subject_clean(&self->s);
 }
 
-static bool image_load(struct subject *s)
+static bool of_same_kernel(struct subject *s)
 {
-	int fd = test_open(s, "image", O_RDONLY);
-	struct stat st;
-	bool ok;
-	void *p;
-
-	if (fd < 0 || fstat(fd, &st))
-		return false;
-	image_free(&image);
-	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	close(fd);
-	ok = p != MAP_FAILED && image_parse(&image, p, st.st_size);
-	munmap(p, st.st_size);
-	return ok;
-}
-
-static bool image_store(struct subject *s)
-{
-	int fd = test_open(s, "image", O_CREAT | O_TRUNC | O_WRONLY);
-	bool ok;
-
-	/* From malloc() it might stay in the heap, and be in the next image. */
-	out.buf = mmap(NULL, MAX_IMAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (out.buf == MAP_FAILED || fd < 0)
-		return false;
-	image_write(&image, &out);
-	ok = write(fd, out.buf, out.len) == (ssize_t)out.len;
-	close(fd);
-	munmap(out.buf, MAX_IMAGE);
-	return ok;
+	return image_load(s, &image);
 }
 
 static bool of_another_kernel(struct subject *s)
 {
 	struct ckpt_rec_arch *arch;
 
-	if (!image_load(s))
+	if (!image_load(s, &image))
 		return false;
 	arch = (void *)image_first(&image, CKPT_REC_ARCH)->payload;
 	arch->vdso_build_id[0] ^= 0xff;
-	return image_store(s);
+	return image_store(s, &image);
 }
 
 static unsigned long where_is_vdso(pid_t pid)
@@ -354,7 +323,7 @@ static void move_run(struct __test_metadata *_metadata, struct subject *s,
 
 TEST_F(vdso, that_was_moved)
 {
-	move_run(_metadata, &self->s, image_load);
+	move_run(_metadata, &self->s, of_same_kernel);
 }
 
 TEST_F(vdso, that_was_moved_at_another_kernel)
@@ -389,11 +358,11 @@ TEST_F(vdso, inside_an_entry_is_refused)
 	mm = (void *)image_first(&image, CKPT_REC_MM_ARCH)->payload;
 	regs = (void *)image_first(&image, CKPT_REC_TASK_REGS)->payload;
 	regs->ip = mm->vdso + rec->entry[CKPT_VDSO_TIME] + 1;
-	ASSERT_TRUE(image_store(s));
+	ASSERT_TRUE(image_store(s, &image));
 	EXPECT_EQ(subject_restart(s, 0), -EOPNOTSUPP);
 	EXPECT_TRUE(log_has(s, "is at the entry of __vdso_time")) subject_print(s);
 	mm->vdso_base += 4096;
-	ASSERT_TRUE(image_store(s));
+	ASSERT_TRUE(image_store(s, &image));
 	EXPECT_EQ(subject_restart(s, 0), -EINVAL);
 	EXPECT_TRUE(log_has(s, "bad address of the vdso")) subject_print(s);
 	s->pid = 0;
