@@ -39,17 +39,28 @@ static char *final_path(const char *path)
 	return real ? real : strdup(path);
 }
 
-static int open_unnamed(struct ckpt_output *out)
+/* Opens the directory that @path is in; O_TMPFILE makes that a new file in it. */
+static int open_directory(const char *path, int flags)
 {
-	char link[FD_LINK_SIZE];
-	char *copy = strdup(out->path);
+	char *copy = strdup(path);
+	int fd;
 
 	if (!copy)
 		return -ENOMEM;
-	out->fd = open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	fd = open(dirname(copy), flags | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fd = -errno;
 	free(copy);
+	return fd;
+}
+
+static int open_unnamed(struct ckpt_output *out)
+{
+	char link[FD_LINK_SIZE];
+
+	out->fd = open_directory(out->path, O_TMPFILE | O_RDWR);
 	if (out->fd < 0)
-		return -errno;
+		return out->fd;
 	fd_link(link, out->fd);
 	if (!access(link, F_OK))
 		return 0;
@@ -133,16 +144,11 @@ const char *ckpt_output_name(const struct ckpt_output *out)
 
 static int sync_directory(const char *path)
 {
-	char *copy = strdup(path);
+	int fd = open_directory(path, O_RDONLY | O_DIRECTORY);
 	int ret = 0;
-	int fd;
 
-	if (!copy)
-		return -ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(copy);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* not every file system can, and then there is nothing to be done */
 	if (fsync(fd) && errno != EINVAL)
 		ret = -errno;
