@@ -31,4 +31,29 @@ static inline unsigned long smaps_kb(const void *addr, const char *key)
 	return kb;
 }
 
+/* A child that answers through memory: when it reads 1 at @p, it puts 2 behind it. */
+static inline pid_t fork_answering(volatile unsigned char *p)
+{
+	pid_t kid = fork();
+
+	CHECK(kid >= 0);
+	if (kid)
+		return kid;
+	while (p[0] != 1)
+		subject_sleep_ms(1);
+	p[1] = 2;
+	_exit(0);
+}
+
+/* @q is where we see what @kid has at @p, perhaps another mapping of it. */
+static inline void check_answer(pid_t kid, volatile unsigned char *p, volatile unsigned char *q)
+{
+	int status;
+
+	p[0] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(q[1], 2);
+}
+
 #endif

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 
-#include "ckpt_test.h"
+#include "mapping.h"
 
 #define PAGE	4096UL
 #define SIZE	(64 * PAGE + 100)
@@ -54,7 +54,7 @@ static int make(key_t key, int mode)
 /* Removed, as most programs do at once: it is the tree's alone. */
 SURVIVE(removed_segment)
 {
-	int id = make(IPC_PRIVATE, 0640), status;
+	int id = make(IPC_PRIVATE, 0640);
 	volatile unsigned char *p = attach(id, 0), *q = attach(id, SHM_RDONLY);
 	struct shmid_ds before, after;
 	pid_t kid;
@@ -62,13 +62,7 @@ SURVIVE(removed_segment)
 	CHECK(!shmctl(id, IPC_RMID, NULL) && !shmctl(id, IPC_STAT, &before));
 	memset((void *)p, 5, 8 * PAGE);
 	p[SIZE - 1] = 6;
-	kid = fork();
-	if (!kid) {
-		while (p[0] != 1)
-			subject_sleep_ms(1);
-		p[1] = 2;
-		_exit(0);
-	}
+	kid = fork_answering(p);
 	check_segment(id, IPC_PRIVATE, 0640 | SHM_DEST, 4);
 	subject_ready();
 	check_segment(id, IPC_PRIVATE, 0640 | SHM_DEST, 4);
@@ -78,10 +72,7 @@ SURVIVE(removed_segment)
 	CHECK_EQ(q[8 * PAGE], 0);
 	CHECK_EQ(q[SIZE - 1], 6);
 	CHECK(mprotect((void *)q, PAGE, PROT_READ | PROT_WRITE) && errno == EACCES);
-	p[0] = 1;
-	CHECK_EQ(waitpid(kid, &status, 0), kid);
-	CHECK_EQ(status, 0);
-	CHECK_EQ(q[1], 2);
+	check_answer(kid, p, q);
 	CHECK(!shmdt((void *)p) && !shmdt((void *)q));
 	CHECK(shmctl(id, IPC_STAT, &after) && errno == EINVAL);
 }

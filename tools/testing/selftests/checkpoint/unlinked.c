@@ -94,7 +94,7 @@ SURVIVE(open_and_unlinked)
 
 SURVIVE(mapped_and_unlinked)
 {
-	int fd = create(), status;
+	int fd = create();
 	volatile unsigned char *p, *q;
 	char line[512];
 	bool named = false;
@@ -107,24 +107,15 @@ SURVIVE(mapped_and_unlinked)
 	memset((void *)p, 7, 4 * PAGE);
 	q[PAGE] = 8;
 	CHECK(!close(fd) && !unlink(NAME));
-	kid = fork();
-	if (!kid) {
-		while (p[0] != 1)
-			subject_sleep_ms(1);
-		p[1] = 2;
-		_exit(0);
-	}
+	kid = fork_answering(p);
 	subject_ready();
 	CHECK_EQ(p[2 * PAGE], 7);
 	CHECK_EQ(q[2 * PAGE], 7);
 	CHECK_EQ(q[PAGE], 8);
 	CHECK_EQ(q[PAGE + 1], 7);
 	CHECK_EQ(p[PAGE], 7);
-	p[0] = 1;
+	check_answer(kid, p, p);
 	CHECK_EQ(q[0], 1);
-	CHECK_EQ(waitpid(kid, &status, 0), kid);
-	CHECK_EQ(status, 0);
-	CHECK_EQ(p[1], 2);
 	f = fopen("/proc/self/maps", "r");
 	CHECK(f);
 	while (fgets(line, sizeof(line), f))
