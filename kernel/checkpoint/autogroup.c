@@ -39,14 +39,16 @@ static int autogroup_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 	return ckpt_write(ctx, CKPT_REC_AUTOGROUP, &rec, sizeof(rec));
 }
 
-/* As setsid(2) does, and who writes to /proc/PID/autogroup. */
+/*
+ * As setsid(2) does, and who writes to /proc/PID/autogroup. Without memory for
+ * a new one the process is in that of the root task group, and nobody is told.
+ */
 static int autogroup_create(struct ckpt_ctx *ctx, int nice)
 {
-	struct autogroup *inherited = current->signal->autogroup;
 	int err;
 
 	sched_autogroup_create_attach(current);
-	if (current->signal->autogroup == inherited)
+	if (current->signal->autogroup->tg == &root_task_group)
 		return ckpt_err(ctx, -ENOMEM, "%s: cannot make an autogroup", ckpt_whom(ctx));
 	err = nice ? proc_sched_autogroup_set_nice(current, nice) : 0;
 	if (err)

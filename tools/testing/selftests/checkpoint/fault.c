@@ -424,6 +424,23 @@ static void kill_tree(FIXTURE_DATA(fault) *self)
 	census_kill_children();
 }
 
+/* Short of memory, a process is put into that of the root task group. */
+static bool has_own_autogroup(pid_t pid)
+{
+	char path[64], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/autogroup", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0 || !strncmp(text, "/autogroup-0 ", 13)) {
+		fprintf(stderr, "# autogroup: %s\n", text);
+		close(fd);
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
 /* The tree that was restored in spite of a failure, if it was, is complete. */
 static bool restored_all(FIXTURE_DATA(fault) *self, long ret)
 {
@@ -437,7 +454,7 @@ static bool restored_all(FIXTURE_DATA(fault) *self, long ret)
 	ok = in_turn(&self->s, call_checkpoint, fd) > 0;
 	if (!ok)
 		subject_print(&self->s);
-	ok = ok && saved_all(self, fd);
+	ok = ok && saved_all(self, fd) && has_own_autogroup(self->pid);
 	close(fd);
 	self->s.pid = 0;
 	return census_kill_children() && ok;
