@@ -26,7 +26,7 @@ int ckpt_arch_write(struct ckpt_ctx *ctx)
 
 	ckpt_arch_fill(ctx, &rec);
 	return ckpt_write(ctx, CKPT_REC_ARCH, &rec, sizeof(rec)) ?:
-	       ckpt_arch_vdso_write(ctx, ctx->root_task);
+	       ckpt_arch_vdso_write(ctx, ctx->root_task, &rec);
 }
 
 /**

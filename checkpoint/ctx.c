@@ -347,7 +347,7 @@ struct ckpt_cow **ckpt_cow_slot(struct ckpt_ctx *ctx)
 }
 
 /**
- * ckpt_vdso_slot() - Where the architecture keeps the vdso of an image
+ * ckpt_vdso_slot() - Where the architecture keeps the vdsos of an image
  * @ctx: the context of a restart
  *
  * Return: address of a pointer that ckpt_ctx_free() passes to

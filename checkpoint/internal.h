@@ -108,7 +108,7 @@ struct ckpt_stats {
  * @restart: restart: the restarter's state
  * @cow: checkpoint: pages shared copy-on-write; ckpt_ctx_free() gives it to
  *	ckpt_cow_free(), ckpt_cow_slot() in ctx.c returns its address
- * @vdso: restart: likewise, the vdso of the image if it is not this kernel's
+ * @vdso: restart: likewise, the vdsos of the image that are not this kernel's
  */
 struct ckpt_ctx {
 	u64 flags;

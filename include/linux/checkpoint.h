@@ -318,10 +318,11 @@ const char *ckpt_whom(struct ckpt_ctx *ctx);
 void ckpt_arch_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec);
 int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec);
 
-/* The vdso of an image from another kernel build: hangs on the context, freed with it. */
+/* The vdsos of an image from another kernel build: hang on the context, freed with it. */
 struct ckpt_foreign_vdso;
 struct ckpt_foreign_vdso **ckpt_vdso_slot(struct ckpt_ctx *ctx);
-int ckpt_arch_vdso_write(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_arch_vdso_write(struct ckpt_ctx *ctx, struct task_struct *task,
+			 const struct ckpt_rec_arch *arch);
 int ckpt_arch_vdso_read(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *arch);
 void ckpt_arch_vdso_free(struct ckpt_foreign_vdso *foreign);
 
@@ -370,6 +371,7 @@ int ckpt_arch_mm_collect(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_arch_mm_write(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_arch_mm_finish(struct ckpt_ctx *ctx, struct mm_struct *mm);
+bool ckpt_arch_old_sigreturn(struct ckpt_ctx *ctx, struct mm_struct *mm);
 bool ckpt_arch_vma(struct vm_area_struct *vma);
 
 /* AIO contexts belong to an mm; their rings are mapped by the kernel. */

@@ -32,6 +32,10 @@ static int dispatch_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (err)
 		return err;
+	if (ckpt_arch_old_sigreturn(ctx, current->mm))
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"%s: syscall user dispatch of a 32-bit program, and this kernel has a different vdso",
+				ckpt_whom(ctx));
 	err = set_syscall_user_dispatch(PR_SYS_DISPATCH_ON, rec.offset, rec.len,
 					(char __user *)(unsigned long)rec.selector);
 	if (err)

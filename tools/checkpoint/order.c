@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The order of records: HEADER ARCH TREE_TASK* (OBJ ...)* (TASK ... TASK_END)*
- * CLOCKS TRAILER, what is announced comes, and what is referred to stands before.
+ * The order of records: HEADER ARCH VDSO VDSO? TREE_TASK* (OBJ ...)*
+ * (TASK ... TASK_END)* CLOCKS TRAILER, what is announced comes, and what is referred
+ * to stands before.
  */
 #include <search.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ enum place {
 	AT_HEADER,
 	AT_ARCH,
 	AT_VDSO,
+	AT_VDSO32,
 	AT_TREE,
 	AT_OBJECTS,	/* objects and tasks may begin here */
 	IN_OBJECT,
@@ -32,6 +34,7 @@ struct object {
 struct ckpt_order {
 	enum place place;
 	struct ckpt_rec_header header;
+	struct ckpt_rec_arch arch;
 	struct ckpt_rec_tree_task *tasks;
 	bool *restored;
 	__u32 nr_tasks;
@@ -92,6 +95,8 @@ static const char *check_arch(struct ckpt_order *order, const struct ckpt_image_
 {
 	if (record->type != CKPT_REC_ARCH)
 		return "the record of the architecture is missing";
+	if (ckpt_image_record_copy(record, &order->arch, sizeof(order->arch)))
+		return "the record of the architecture is of a newer format";
 	order->place = AT_VDSO;
 	return NULL;
 }
@@ -100,7 +105,8 @@ static const char *check_vdso(struct ckpt_order *order, const struct ckpt_image_
 {
 	if (record->type != CKPT_REC_VDSO)
 		return "the record of the vdso is missing";
-	order->place = AT_TREE;
+	order->place = order->place == AT_VDSO && order->arch.flags & CKPT_ARCHF_IA32 ?
+		       AT_VDSO32 : AT_TREE;
 	return NULL;
 }
 
@@ -284,6 +290,7 @@ const char *ckpt_order_check(struct ckpt_order *order, const struct ckpt_image_r
 	case AT_HEADER:
 		return check_header(order, record);
 	case AT_VDSO:
+	case AT_VDSO32:
 		return check_vdso(order, record);
 	case AT_ARCH:
 		return check_arch(order, record);

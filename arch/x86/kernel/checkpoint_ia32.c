@@ -136,9 +136,13 @@ static void vdso32_build_id(const struct vdso_image *image, u8 *id)
 			return;
 }
 
-static bool is_ia32_mm(void *mm, const void *arg)
+/* 64-bit programs may ask for that vdso, too. */
+static bool is_ia32_mm(void *obj, const void *vdso)
 {
-	return test_bit(MM_CONTEXT_UPROBE_IA32, &((struct mm_struct *)mm)->context.flags);
+	const struct mm_struct *mm = obj;
+
+	return test_bit(MM_CONTEXT_UPROBE_IA32, &mm->context.flags) ||
+	       mm->context.vdso_image == vdso;
 }
 
 /**
@@ -150,7 +154,7 @@ void ckpt_ia32_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec)
 {
 	const struct vdso_image *image = ckpt_ia32_vdso();
 
-	if (!image || !ckpt_obj_find(ctx, &ckpt_mm_obj_ops, is_ia32_mm, NULL))
+	if (!image || !ckpt_obj_find(ctx, &ckpt_mm_obj_ops, is_ia32_mm, image))
 		return;
 	rec->flags |= CKPT_ARCHF_IA32;
 	rec->vdso32_size = image->size;
@@ -166,17 +170,23 @@ void ckpt_ia32_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec)
  */
 int ckpt_ia32_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 {
+	if (!(rec->flags & CKPT_ARCHF_IA32) || ckpt_ia32_vdso())
+		return 0;
+	return ckpt_err(ctx, -EOPNOTSUPP,
+			"this kernel does not run 32-bit programs (IA32_EMULATION)");
+}
+
+/**
+ * ckpt_ia32_same_vdso() - was the image made with our 32-bit vdso?
+ * @rec: what the image says of its machine, checked; there are 32-bit programs
+ *
+ * Return: whether its code is the same.
+ */
+bool ckpt_ia32_same_vdso(const struct ckpt_rec_arch *rec)
+{
 	const struct vdso_image *image = ckpt_ia32_vdso();
 	u8 id[CKPT_BUILD_ID_LEN] = {};
 
-	if (!(rec->flags & CKPT_ARCHF_IA32))
-		return 0;
-	if (!image)
-		return ckpt_err(ctx, -EOPNOTSUPP,
-				"this kernel does not run 32-bit programs (IA32_EMULATION)");
 	vdso32_build_id(image, id);
-	if (rec->vdso32_size != image->size || memcmp(rec->vdso32_build_id, id, sizeof(id)))
-		return ckpt_err(ctx, -EOPNOTSUPP,
-				"different 32-bit vdso: the image was made by another kernel build");
-	return 0;
+	return rec->vdso32_size == image->size && !memcmp(rec->vdso32_build_id, id, sizeof(id));
 }

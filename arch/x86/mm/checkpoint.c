@@ -271,7 +271,7 @@ int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm)
 		return ret;
 	if (!rec.vdso)
 		return 0;
-	if (ckpt_vdso_is_foreign(ctx) && !(rec.flags & CKPT_MM_ARCH_VDSO32))
+	if (ckpt_vdso_is_foreign(ctx, &rec))
 		return ckpt_vdso_note(ctx, mm, &rec);
 	return map_vdso_at(ctx, mm, &rec);
 }

@@ -9,47 +9,39 @@
  * user mode, so that the old code calls the kernel, and that time has been set
  * since, so that it begins anew.
  *
- * The 64-bit vdso only: 32-bit programs return from system calls through theirs.
+ * 32-bit programs also make system calls and return from handlers through theirs.
+ * By sysenter and syscall they come back to the one that the kernel knows of, which
+ * is ours; the old code has int $0x80 besides, which comes back to where it was,
+ * and which is what an interrupted call is made again by.
  */
 #include <linux/checkpoint.h>
-#include <linux/elf.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/nsproxy.h>
 #include <linux/slab.h>
 #include <linux/time_namespace.h>
 #include <asm/checkpoint.h>
-#include <asm/unistd.h>
 #include <asm/vdso.h>
 #include <asm/vdso/vsyscall.h>
 #include <vdso/helpers.h>
+
+#include "checkpoint_vdso.h"
 
 /* Sane limits for what an image says of a vdso that this kernel does not know. */
 #define TEXT_MAX	(16 * PAGE_SIZE)
 #define DATA_MAX	(16 * PAGE_SIZE)
 
-#define JUMP_LEN	5	/* jmp rel32, at the entry of a function */
-#define STUB_LEN	32	/* what it jumps to, in the spare page */
-
-static const struct {
-	const char *name;
-	int nr;
-} functions[CKPT_VDSO_MAX] = {
-	[CKPT_VDSO_CLOCK_GETTIME] = { "__vdso_clock_gettime", __NR_clock_gettime },
-	[CKPT_VDSO_GETTIMEOFDAY] = { "__vdso_gettimeofday", __NR_gettimeofday },
-	[CKPT_VDSO_TIME] = { "__vdso_time", __NR_time },
-	[CKPT_VDSO_GETCPU] = { "__vdso_getcpu", __NR_getcpu },
-	[CKPT_VDSO_CLOCK_GETRES] = { "__vdso_clock_getres", __NR_clock_getres },
-	[CKPT_VDSO_GETRANDOM] = { "__vdso_getrandom", __NR_getrandom },
-};
-
 /**
- * struct ckpt_foreign_vdso - the vdso of an image, if it is not ours
+ * struct ckpt_foreign_vdso - a vdso of an image, if it is not ours
+ * @next: the other, or NULL
+ * @kind: which it is
  * @rec: as read
  * @contents: its text, the first page of its data, the page of the time namespace
  * @mms: struct foreign_mm of those restored so far
  */
 struct ckpt_foreign_vdso {
+	struct ckpt_foreign_vdso *next;
+	const struct ckpt_vdso_kind *kind;
 	struct ckpt_rec_vdso rec;
 	u8 *contents;
 	struct list_head mms;
@@ -58,44 +50,18 @@ struct ckpt_foreign_vdso {
 /**
  * struct foreign_mm - where an mm had it
  * @list: in struct ckpt_foreign_vdso
+ * @vdso: that
  * @mm: the mm; not referenced, it lives as long as the restart
  * @data: start of its data pages
  * @text: start of its text
  */
 struct foreign_mm {
 	struct list_head list;
+	const struct ckpt_foreign_vdso *vdso;
 	struct mm_struct *mm;
 	unsigned long data;
 	unsigned long text;
 };
-
-/* Offset of a function in the text of our own vdso, 0 if it has none. */
-static u32 find_function(const char *name)
-{
-	const void *data = vdso_image_64.data;
-	const struct elf64_hdr *ehdr = data;
-	const struct elf64_shdr *shdr = data + ehdr->e_shoff;
-	const struct elf64_sym *sym;
-	const char *names;
-	unsigned int i, j;
-
-	for (i = 0; i < ehdr->e_shnum; i++) {
-		if (shdr[i].sh_type != SHT_DYNSYM)
-			continue;
-		sym = data + shdr[i].sh_offset;
-		names = data + shdr[shdr[i].sh_link].sh_offset;
-		for (j = 0; j < shdr[i].sh_size / sizeof(*sym); j++)
-			if (!strcmp(names + sym[j].st_name, name))
-				return sym[j].st_value;
-	}
-	return 0;
-}
-
-/* A page offset of the image's data pages, from their start. */
-static u32 data_offset(long sym)
-{
-	return sym - vdso_image_64.sym_vvar_start;
-}
 
 /* The data as they are, but no clock of them can be read, and all have just been set. */
 static void copy_data(u8 *page)
@@ -135,37 +101,67 @@ static void copy_time_namespace(struct task_struct *task, u8 *first, u8 *second)
 #endif
 }
 
+static void describe(const struct ckpt_vdso_kind *kind, struct ckpt_rec_vdso *rec)
+{
+	const struct vdso_image *image = kind->image();
+	int i;
+
+	rec->text_size = image->size;
+	rec->data_size = -image->sym_vvar_start;
+	rec->spare = image->sym_pvclock_page - image->sym_vvar_start;
+	rec->second = image->sym_timens_page - image->sym_vvar_start;
+	rec->landing = image->sym_int80_landing_pad;
+	for (i = 0; i < CKPT_VDSO_MAX; i++)
+		rec->entry[i] = ckpt_vdso_entry(kind, i);
+}
+
+static int write_kind(struct ckpt_ctx *ctx, const struct ckpt_vdso_kind *kind,
+		      struct task_struct *task)
+{
+	const struct vdso_image *image = kind->image();
+	size_t len = image->size + 2 * PAGE_SIZE;
+	u8 *contents = kvzalloc(len, GFP_KERNEL_ACCOUNT);
+	struct ckpt_rec_vdso rec = {};
+	u8 *data;
+	int err;
+
+	if (!contents)
+		return ckpt_err(ctx, -ENOMEM, "no memory");
+	describe(kind, &rec);
+	memcpy(contents, image->data, image->size);
+	data = contents + image->size;
+	copy_data(data);
+	memcpy(data + PAGE_SIZE, data, PAGE_SIZE);
+	copy_time_namespace(task, data, data + PAGE_SIZE);
+	err = ckpt_write2(ctx, CKPT_REC_VDSO, &rec, sizeof(rec), contents, len);
+	kvfree(contents);
+	return err;
+}
+
+/* Is there a record of it? */
+static bool in_image(const struct ckpt_vdso_kind *kind, const struct ckpt_rec_arch *arch)
+{
+	return kind != &ckpt_vdso_kinds[CKPT_VDSO_32] || arch->flags & CKPT_ARCHF_IA32;
+}
+
 /**
- * ckpt_arch_vdso_write() - write CKPT_REC_VDSO
+ * ckpt_arch_vdso_write() - write CKPT_REC_VDSO, of each kind that the tree may have
  * @ctx: the checkpoint
  * @task: a task of the tree
+ * @arch: what the image says of this machine
  *
  * Context: May sleep.
  * Return: 0, -ENOMEM or an errno of the stream.
  */
-int ckpt_arch_vdso_write(struct ckpt_ctx *ctx, struct task_struct *task)
+int ckpt_arch_vdso_write(struct ckpt_ctx *ctx, struct task_struct *task,
+			 const struct ckpt_rec_arch *arch)
 {
-	const size_t size = vdso_image_64.size;
-	struct ckpt_rec_vdso rec = {
-		.text_size = size,
-		.data_size = data_offset(0),
-		.spare = data_offset(vdso_image_64.sym_pvclock_page),
-		.second = data_offset(vdso_image_64.sym_timens_page),
-	};
-	u8 *contents = kvzalloc(size + 2 * PAGE_SIZE, GFP_KERNEL_ACCOUNT);
-	int i, err;
+	const struct ckpt_vdso_kind *kind;
+	int err = 0;
 
-	if (!contents)
-		return ckpt_err(ctx, -ENOMEM, "no memory");
-	for (i = 0; i < CKPT_VDSO_MAX; i++)
-		rec.entry[i] = find_function(functions[i].name);
-	memcpy(contents, vdso_image_64.data, size);
-	copy_data(contents + size);
-	memcpy(contents + size + PAGE_SIZE, contents + size, PAGE_SIZE);
-	copy_time_namespace(task, contents + size, contents + size + PAGE_SIZE);
-	err = ckpt_write2(ctx, CKPT_REC_VDSO, &rec, sizeof(rec), contents,
-			  size + 2 * PAGE_SIZE);
-	kvfree(contents);
+	for (kind = ckpt_vdso_kinds; !err && kind < ckpt_vdso_kinds + CKPT_VDSO_KINDS; kind++)
+		if (in_image(kind, arch))
+			err = write_kind(ctx, kind, task);
 	return err;
 }
 
@@ -174,24 +170,54 @@ static bool page_of_data(const struct ckpt_rec_vdso *rec, u32 offset)
 	return PAGE_ALIGNED(offset) && offset < rec->data_size;
 }
 
-static bool vdso_valid(const struct ckpt_rec_vdso *rec, size_t contents)
+static bool layout_valid(const struct ckpt_rec_vdso *rec, size_t contents)
+{
+	return rec->text_size && rec->text_size <= TEXT_MAX && PAGE_ALIGNED(rec->text_size) &&
+	       rec->data_size && rec->data_size <= DATA_MAX && PAGE_ALIGNED(rec->data_size) &&
+	       page_of_data(rec, rec->spare) && page_of_data(rec, rec->second) &&
+	       rec->spare && rec->spare != rec->second &&
+	       contents == rec->text_size + 2 * PAGE_SIZE;
+}
+
+/* The jump must not reach the int $0x80, which old calls are made again by. */
+static bool gate_valid(const struct ckpt_vdso_kind *kind, const struct ckpt_rec_vdso *rec)
+{
+	u32 entry = rec->entry[CKPT_VDSO_VSYSCALL];
+
+	if (!kind->has_gate)
+		return !entry && !rec->landing;
+	return entry && rec->landing <= rec->text_size &&
+	       rec->landing >= entry + CKPT_VDSO_JUMP_LEN + CKPT_VDSO_INT80_LEN;
+}
+
+static bool vdso_valid(const struct ckpt_vdso_kind *kind, const struct ckpt_rec_vdso *rec,
+		       size_t contents)
 {
 	int i;
 
-	if (!rec->text_size || rec->text_size > TEXT_MAX || !PAGE_ALIGNED(rec->text_size) ||
-	    !rec->data_size || rec->data_size > DATA_MAX || !PAGE_ALIGNED(rec->data_size) ||
-	    !page_of_data(rec, rec->spare) || !page_of_data(rec, rec->second) ||
-	    !rec->spare || rec->spare == rec->second ||
-	    contents != rec->text_size + 2 * PAGE_SIZE)
+	if (!layout_valid(rec, contents))
 		return false;
 	for (i = 0; i < CKPT_VDSO_MAX; i++)
-		if (rec->entry[i] > rec->text_size - JUMP_LEN)
+		if (rec->entry[i] > rec->text_size - CKPT_VDSO_JUMP_LEN)
 			return false;
-	return true;
+	return gate_valid(kind, rec);
 }
 
-static int keep_foreign(struct ckpt_ctx *ctx, const struct ckpt_rec_vdso *rec,
-			const void *contents, size_t len)
+static int check_functions(struct ckpt_ctx *ctx, const struct ckpt_vdso_kind *kind,
+			   const struct ckpt_rec_vdso *rec)
+{
+	int i;
+
+	for (i = 0; i < CKPT_VDSO_MAX; i++)
+		if (rec->entry[i] && !ckpt_vdso_can_lead(kind, i))
+			return ckpt_err(ctx, -EOPNOTSUPP,
+					"different %s vdso: that of this kernel has no %s",
+					kind->name, ckpt_vdso_function(i));
+	return 0;
+}
+
+static int keep_foreign(struct ckpt_ctx *ctx, const struct ckpt_vdso_kind *kind,
+			const struct ckpt_rec_vdso *rec, const void *contents, size_t len)
 {
 	struct ckpt_foreign_vdso *foreign = kzalloc(sizeof(*foreign), GFP_KERNEL_ACCOUNT);
 
@@ -201,21 +227,15 @@ static int keep_foreign(struct ckpt_ctx *ctx, const struct ckpt_rec_vdso *rec,
 		kfree(foreign);
 		return ckpt_err(ctx, -ENOMEM, "no memory");
 	}
+	foreign->kind = kind;
 	foreign->rec = *rec;
 	INIT_LIST_HEAD(&foreign->mms);
+	foreign->next = *ckpt_vdso_slot(ctx);
 	*ckpt_vdso_slot(ctx) = foreign;
 	return 0;
 }
 
-/**
- * ckpt_arch_vdso_read() - read CKPT_REC_VDSO
- * @ctx: the restart
- * @arch: what the image says of its machine
- *
- * Context: May sleep.
- * Return: 0, -ENOMEM, -EINVAL or an errno of the stream.
- */
-int ckpt_arch_vdso_read(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *arch)
+static int read_kind(struct ckpt_ctx *ctx, const struct ckpt_vdso_kind *kind, bool same)
 {
 	struct ckpt_rec_vdso rec;
 	const void *contents;
@@ -225,21 +245,38 @@ int ckpt_arch_vdso_read(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *arch)
 	err = ckpt_read_tail(ctx, CKPT_REC_VDSO, &rec, sizeof(rec), &contents, &len);
 	if (err)
 		return err;
-	if (!vdso_valid(&rec, len))
-		return ckpt_err(ctx, -EINVAL, "image: bad vdso");
-	return ckpt_same_vdso(arch) ? 0 : keep_foreign(ctx, &rec, contents, len);
+	if (!vdso_valid(kind, &rec, len))
+		return ckpt_err(ctx, -EINVAL, "image: bad %s vdso", kind->name);
+	if (same)
+		return 0;
+	err = check_functions(ctx, kind, &rec);
+	return err ?: keep_foreign(ctx, kind, &rec, contents, len);
 }
 
 /**
- * ckpt_arch_vdso_free() - at the end of a restart
- * @foreign: the vdso of the image, or NULL
+ * ckpt_arch_vdso_read() - read CKPT_REC_VDSO, of each kind that there is
+ * @ctx: the restart
+ * @arch: what the image says of its machine, checked
+ *
+ * Context: May sleep.
+ * Return: 0, -ENOMEM, -EINVAL, -EOPNOTSUPP if our vdso lacks a function, or an
+ * errno of the stream.
  */
-void ckpt_arch_vdso_free(struct ckpt_foreign_vdso *foreign)
+int ckpt_arch_vdso_read(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *arch)
+{
+	const struct ckpt_vdso_kind *kind;
+	int err = 0;
+
+	for (kind = ckpt_vdso_kinds; !err && kind < ckpt_vdso_kinds + CKPT_VDSO_KINDS; kind++)
+		if (in_image(kind, arch))
+			err = read_kind(ctx, kind, kind->same(arch));
+	return err;
+}
+
+static void free_foreign(struct ckpt_foreign_vdso *foreign)
 {
 	struct foreign_mm *fm, *next;
 
-	if (!foreign)
-		return;
 	list_for_each_entry_safe(fm, next, &foreign->mms, list)
 		kfree(fm);
 	kvfree(foreign->contents);
@@ -247,21 +284,47 @@ void ckpt_arch_vdso_free(struct ckpt_foreign_vdso *foreign)
 }
 
 /**
- * ckpt_vdso_is_foreign() - is the vdso of the image another than ours?
+ * ckpt_arch_vdso_free() - at the end of a restart
+ * @foreign: the vdsos of the image, or NULL
+ */
+void ckpt_arch_vdso_free(struct ckpt_foreign_vdso *foreign)
+{
+	struct ckpt_foreign_vdso *next;
+
+	for (; foreign; foreign = next) {
+		next = foreign->next;
+		free_foreign(foreign);
+	}
+}
+
+static struct ckpt_foreign_vdso *find_foreign(struct ckpt_ctx *ctx,
+					      const struct ckpt_rec_mm_arch *rec)
+{
+	int kind = rec->flags & CKPT_MM_ARCH_VDSO32 ? CKPT_VDSO_32 : CKPT_VDSO_64;
+	struct ckpt_foreign_vdso *foreign = *ckpt_vdso_slot(ctx);
+
+	while (foreign && foreign->kind != &ckpt_vdso_kinds[kind])
+		foreign = foreign->next;
+	return foreign;
+}
+
+/**
+ * ckpt_vdso_is_foreign() - is the vdso that an mm had another than ours?
  * @ctx: the restart
+ * @rec: what the image says of the mm
  *
  * Return: whether ckpt_vdso_note() is to be called instead of mapping it.
  */
-bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx)
+bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx, const struct ckpt_rec_mm_arch *rec)
 {
-	return *ckpt_vdso_slot(ctx);
+	return find_foreign(ctx, rec);
 }
 
 /**
  * ckpt_vdso_note() - remember where an mm has the vdso of another kernel
  * @ctx: the restart
  * @mm: the mm
- * @rec: what the image says
+ * @rec: what the image says of it; ckpt_vdso_is_foreign()
  *
  * Context: Process context.
  * Return: 0, -ENOMEM or -EINVAL.
@@ -269,7 +332,7 @@ bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx)
 int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		   const struct ckpt_rec_mm_arch *rec)
 {
-	struct ckpt_foreign_vdso *foreign = *ckpt_vdso_slot(ctx);
+	struct ckpt_foreign_vdso *foreign = find_foreign(ctx, rec);
 	struct foreign_mm *fm;
 
 	if (!PAGE_ALIGNED(rec->vdso) || rec->vdso_end > TASK_SIZE ||
@@ -280,6 +343,7 @@ int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	fm = kmalloc(sizeof(*fm), GFP_KERNEL_ACCOUNT);
 	if (!fm)
 		return ckpt_err(ctx, -ENOMEM, "%s: no memory", ckpt_whom(ctx));
+	fm->vdso = foreign;
 	fm->mm = mm;
 	fm->data = rec->vdso_base;
 	fm->text = rec->vdso;
@@ -287,108 +351,62 @@ int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 	return 0;
 }
 
-static struct foreign_mm *find_mm(struct ckpt_foreign_vdso *foreign, struct mm_struct *mm)
+static struct foreign_mm *find_mm(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
+	struct ckpt_foreign_vdso *foreign;
 	struct foreign_mm *fm;
 
-	list_for_each_entry(fm, &foreign->mms, list)
-		if (fm->mm == mm)
-			return fm;
+	for (foreign = *ckpt_vdso_slot(ctx); foreign; foreign = foreign->next)
+		list_for_each_entry(fm, &foreign->mms, list)
+			if (fm->mm == mm)
+				return fm;
 	return NULL;
 }
 
-/* movabs $target, %r11; jmp *%r11: a register that functions may change */
-static void put_jump(u8 *stub, u64 target)
-{
-	static const u8 code[] = { 0x49, 0xbb, 0, 0, 0, 0, 0, 0, 0, 0, 0x41, 0xff, 0xe3 };
-
-	memcpy(stub, code, sizeof(code));
-	memcpy(stub + 2, &target, sizeof(target));
-}
-
-/* mov $nr, %eax; syscall; ret */
-static void put_syscall(u8 *stub, u32 nr)
-{
-	static const u8 code[] = { 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0xc3 };
-
-	memcpy(stub, code, sizeof(code));
-	memcpy(stub + 1, &nr, sizeof(nr));
-}
-
-/*
- * cmp $-1, %r8; je 1f; mov $nr, %eax; syscall; ret; 1: mov $-EOPNOTSUPP, %rax; ret
- *
- * The state that a program has is of the old vdso's making and no use to ours;
- * who asks for its size is told that there is none to be had.
- */
-static void put_getrandom(u8 *stub)
-{
-	static const u8 head[] = { 0x49, 0x83, 0xf8, 0xff, 0x74, 0x08 };
-	static const u8 tail[] = { 0x48, 0xc7, 0xc0, 0xa1, 0xff, 0xff, 0xff, 0xc3 };
-
-	BUILD_BUG_ON(EOPNOTSUPP != 0x100 - 0xa1);
-	memcpy(stub, head, sizeof(head));
-	put_syscall(stub + sizeof(head), __NR_getrandom);
-	memcpy(stub + sizeof(head) + 8, tail, sizeof(tail));
-}
-
-static void put_stub(u8 *stub, int function, unsigned long ours)
-{
-	u32 offset = find_function(functions[function].name);
-
-	if (function == CKPT_VDSO_GETRANDOM)
-		put_getrandom(stub);
-	else if (offset)
-		put_jump(stub, ours + offset);
-	else
-		put_syscall(stub, functions[function].nr);
-}
-
-/* jmp rel32 */
-static void put_entry(u8 *text, const u8 *stub, u32 entry)
-{
-	s32 distance = stub - (text + entry + JUMP_LEN);
-
-	text[entry] = 0xe9;
-	memcpy(text + entry + 1, &distance, sizeof(distance));
-}
-
 /* Data pages and text, as they are to lie in memory. */
-static void fill_old(u8 *old, const struct ckpt_foreign_vdso *foreign, unsigned long ours)
+static void fill_old(u8 *old, const struct foreign_mm *fm)
 {
-	const struct ckpt_rec_vdso *rec = &foreign->rec;
-	u8 *text = old + rec->data_size, *stub = old + rec->spare;
-	int i;
+	const struct ckpt_rec_vdso *rec = &fm->vdso->rec;
+	const u8 *contents = fm->vdso->contents;
 
-	BUILD_BUG_ON(CKPT_VDSO_MAX * STUB_LEN > PAGE_SIZE);
-	memcpy(text, foreign->contents, rec->text_size);
-	memcpy(old, foreign->contents + rec->text_size, PAGE_SIZE);
-	memcpy(old + rec->second, foreign->contents + rec->text_size + PAGE_SIZE, PAGE_SIZE);
-	for (i = 0; i < CKPT_VDSO_MAX; i++, stub += STUB_LEN) {
-		if (!rec->entry[i])
-			continue;
-		put_stub(stub, i, ours);
-		put_entry(text, stub, rec->entry[i]);
-	}
+	memcpy(old + rec->data_size, contents, rec->text_size);
+	memcpy(old, contents + rec->text_size, PAGE_SIZE);
+	memcpy(old + rec->second, contents + rec->text_size + PAGE_SIZE, PAGE_SIZE);
+	ckpt_vdso_lead(fm->vdso->kind, rec, old, fm->data,
+		       (unsigned long)fm->mm->context.vdso);
 }
 
-static int map_old(const struct ckpt_foreign_vdso *foreign, const struct foreign_mm *fm)
+static int map_old(const struct foreign_mm *fm)
 {
-	unsigned long addr = vm_mmap(NULL, fm->data, foreign->rec.data_size + foreign->rec.text_size,
+	const struct ckpt_rec_vdso *rec = &fm->vdso->rec;
+	unsigned long addr = vm_mmap(NULL, fm->data, rec->data_size + rec->text_size,
 				     PROT_READ | PROT_EXEC,
 				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, 0);
 
 	return IS_ERR_VALUE(addr) ? addr : 0;
 }
 
-static int write_old(const struct ckpt_foreign_vdso *foreign, const struct foreign_mm *fm)
+/* What 32-bit code calls, and what 32-bit programs have, is where their calls find room. */
+static int map_ours(const struct ckpt_vdso_kind *kind)
 {
-	int len = foreign->rec.data_size + foreign->rec.text_size, done;
+	u32 status = current_thread_info()->status;
+	int ret;
+
+	if (kind == &ckpt_vdso_kinds[CKPT_VDSO_32] || test_thread_flag(TIF_ADDR32))
+		current_thread_info()->status |= TS_COMPAT;
+	ret = map_vdso_once(kind->image(), 0);
+	current_thread_info()->status = status;
+	return ret;
+}
+
+static int write_old(const struct foreign_mm *fm)
+{
+	int len = fm->vdso->rec.data_size + fm->vdso->rec.text_size, done;
 	u8 *old = kvzalloc(len, GFP_KERNEL_ACCOUNT);
 
 	if (!old)
 		return -ENOMEM;
-	fill_old(old, foreign, (unsigned long)fm->mm->context.vdso);
+	fill_old(old, fm);
 	done = access_remote_vm(fm->mm, fm->data, old, len, FOLL_FORCE | FOLL_WRITE);
 	kvfree(old);
 	return done == len ? 0 : -ENOMEM;
@@ -406,21 +424,49 @@ static int write_old(const struct ckpt_foreign_vdso *foreign, const struct forei
  */
 int ckpt_arch_mm_finish(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	struct ckpt_foreign_vdso *foreign = *ckpt_vdso_slot(ctx);
-	struct foreign_mm *fm = foreign ? find_mm(foreign, mm) : NULL;
+	struct foreign_mm *fm = find_mm(ctx, mm);
 	int ret;
 
 	if (!fm)
 		return 0;
-	ret = map_old(foreign, fm);
+	ret = map_old(fm);
 	if (!ret)
-		ret = map_vdso_once(&vdso_image_64, 0);
+		ret = map_ours(fm->vdso->kind);
 	if (!ret)
-		ret = write_old(foreign, fm);
+		ret = write_old(fm);
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: the vdso of the image cannot be mapped at %lx",
 				ckpt_whom(ctx), fm->text);
 	return 0;
+}
+
+/**
+ * ckpt_arch_old_sigreturn() - may handlers return by code that the kernel does not know of?
+ * @ctx: the restart
+ * @mm: an address space
+ *
+ * The kernel lets such returns of 32-bit programs pass by where they are in the
+ * vdso, which for those that are under way is not ours.
+ *
+ * Return: whether @mm has the 32-bit vdso of another kernel.
+ */
+bool ckpt_arch_old_sigreturn(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	const struct foreign_mm *fm = find_mm(ctx, mm);
+
+	return fm && fm->vdso->kind->has_gate;
+}
+
+/*
+ * Up to where a task cannot go on: behind the jump, and in the gate until the
+ * int $0x80, as by another instruction it would come back to our code with the
+ * stack of the old.
+ */
+static u32 end_of_entry(const struct ckpt_rec_vdso *rec, int function)
+{
+	if (function == CKPT_VDSO_VSYSCALL)
+		return rec->landing - CKPT_VDSO_INT80_LEN;
+	return rec->entry[function] + CKPT_VDSO_JUMP_LEN;
 }
 
 /**
@@ -430,21 +476,23 @@ int ckpt_arch_mm_finish(struct ckpt_ctx *ctx, struct mm_struct *mm)
  * @ip: its instruction pointer
  *
  * Context: Process context.
- * Return: 0, or -EOPNOTSUPP if it is at instructions that a jump has replaced.
+ * Return: 0, or -EOPNOTSUPP if it is at instructions that a jump has replaced,
+ * or about to make a system call that returns to our vdso.
  */
 int ckpt_vdso_check_ip(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ip)
 {
-	struct ckpt_foreign_vdso *foreign = *ckpt_vdso_slot(ctx);
-	struct foreign_mm *fm = foreign ? find_mm(foreign, mm) : NULL;
-	unsigned long entry;
+	struct foreign_mm *fm = find_mm(ctx, mm);
+	const struct ckpt_rec_vdso *rec;
 	int i;
 
-	for (i = 0; fm && i < CKPT_VDSO_MAX; i++) {
-		entry = fm->text + foreign->rec.entry[i];
-		if (foreign->rec.entry[i] && ip > entry && ip < entry + JUMP_LEN)
+	if (!fm)
+		return 0;
+	rec = &fm->vdso->rec;
+	for (i = 0; i < CKPT_VDSO_MAX; i++)
+		if (rec->entry[i] && ip > fm->text + rec->entry[i] &&
+		    ip < fm->text + end_of_entry(rec, i))
 			return ckpt_err(ctx, -EOPNOTSUPP,
 					"%s: is at the entry of %s, and this kernel has a different vdso",
-					ckpt_whom(ctx), functions[i].name);
-	}
+					ckpt_whom(ctx), ckpt_vdso_function(i));
 	return 0;
 }

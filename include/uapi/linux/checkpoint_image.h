@@ -76,7 +76,7 @@ struct ckpt_record {
 /* Record types. Numbers are never reused. */
 enum {
 	/*
-	 * the frame: order is HEADER ARCH VDSO TREE_TASK* (OBJ ...)*
+	 * the frame: order is HEADER ARCH VDSO VDSO? TREE_TASK* (OBJ ...)*
 	 * (TASK ... TASK_END)* (DEAD_TASK ... TASK_END)* CLOCKS TRAILER
 	 */
 	CKPT_REC_HEADER		= 1,
@@ -220,7 +220,7 @@ struct ckpt_rec_header {
 
 #define CKPT_BUILD_ID_LEN	20
 
-#define CKPT_ARCHF_IA32		(1 << 0)	/* there are 32-bit programs in it */
+#define CKPT_ARCHF_IA32		(1 << 0)	/* there are 32-bit programs, or their vdso */
 #define CKPT_ARCHF_ALL		((1 << 1) - 1)
 
 /**
@@ -250,7 +250,7 @@ struct ckpt_rec_arch {
 	__u32 pad;
 };
 
-/* Functions of the vdso; what they are called is in arch/x86/mm/checkpoint_vdso.c. */
+/* Functions of a vdso; what they are called is in arch/x86/mm/checkpoint_vdso_code.c. */
 enum {
 	CKPT_VDSO_CLOCK_GETTIME,
 	CKPT_VDSO_GETTIMEOFDAY,
@@ -258,18 +258,23 @@ enum {
 	CKPT_VDSO_GETCPU,
 	CKPT_VDSO_CLOCK_GETRES,
 	CKPT_VDSO_GETRANDOM,
+	CKPT_VDSO_CLOCK_GETTIME64,
+	CKPT_VDSO_VSYSCALL,	/* not of the 64-bit one: makes any system call */
 	CKPT_VDSO_MAX,
 };
 
 /**
- * struct ckpt_rec_vdso - CKPT_REC_VDSO: the 64-bit vdso, for a kernel that has another
+ * struct ckpt_rec_vdso - CKPT_REC_VDSO: a vdso, for a kernel that has another
  * @text_size: bytes of its text, whole pages
  * @data_size: bytes of the data pages in front of it
  * @spare: offset in them of a page that is not read by the code
  * @second: offset in them of the page that tasks in a time namespace have
  *	instead of the first, and the first instead of it
  * @entry: offset of each function in the text, 0 if there is none
+ * @landing: offset in the text of where system calls return to that were made
+ *	by CKPT_VDSO_VSYSCALL, behind an int $0x80; 0 if there is no such function
  *
+ * The first is the 64-bit one; with CKPT_ARCHF_IA32 the 32-bit one comes next.
  * The text follows, then the first data page and the one at @second. They are in
  * a state in which the code calls the kernel.
  */
@@ -279,6 +284,7 @@ struct ckpt_rec_vdso {
 	__u32 spare;
 	__u32 second;
 	__u32 entry[CKPT_VDSO_MAX];
+	__u32 landing;
 };
 
 #define CKPT_TASK_NONE		0xffffffffU

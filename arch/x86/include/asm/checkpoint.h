@@ -52,7 +52,7 @@ static inline void ckpt_arch_reset_task(void)
 bool ckpt_same_vdso(const struct ckpt_rec_arch *rec);
 
 /* mm/checkpoint_vdso.c */
-bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx);
+bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx, const struct ckpt_rec_mm_arch *rec);
 int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		   const struct ckpt_rec_mm_arch *rec);
 int ckpt_vdso_check_ip(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ip);
@@ -62,6 +62,7 @@ bool ckpt_ia32_call_restarts(int nr);
 int ckpt_ia32_native_nr(int nr);
 bool ckpt_ia32_calls_restart(struct task_struct *task);
 const struct vdso_image *ckpt_ia32_vdso(void);
+bool ckpt_ia32_same_vdso(const struct ckpt_rec_arch *rec);
 void ckpt_ia32_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec);
 int ckpt_ia32_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec);
 

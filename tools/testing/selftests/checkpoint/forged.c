@@ -153,17 +153,21 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_ARCH, cpu_features, ~0ULL, EOPNOTSUPP, "this CPU lacks"),
 	F(CKPT_REC_ARCH, xfeatures, 1ULL << 62 | 3, EOPNOTSUPP, "lacks XSAVE component 62"),
 	F(CKPT_REC_ARCH, xstate_layout, 1, EOPNOTSUPP, "another layout of the XSAVE area"),
-	F(CKPT_REC_VDSO, text_size, 4095, EINVAL, "bad vdso"),
-	F(CKPT_REC_VDSO, text_size, 1U << 31, EINVAL, "bad vdso"),
-	F(CKPT_REC_VDSO, data_size, 0, EINVAL, "bad vdso"),
-	F(CKPT_REC_VDSO, spare, ~0U, EINVAL, "bad vdso"),
-	F(CKPT_REC_VDSO, second, 1, EINVAL, "bad vdso"),
-	F(CKPT_REC_VDSO, entry[0], ~0U, EINVAL, "bad vdso"),
+	F(CKPT_REC_VDSO, text_size, 4095, EINVAL, "bad 64-bit vdso"),
+	F(CKPT_REC_VDSO, text_size, 1U << 31, EINVAL, "bad 64-bit vdso"),
+	F(CKPT_REC_VDSO, data_size, 0, EINVAL, "bad 64-bit vdso"),
+	F(CKPT_REC_VDSO, spare, ~0U, EINVAL, "bad 64-bit vdso"),
+	F(CKPT_REC_VDSO, second, 1, EINVAL, "bad 64-bit vdso"),
+	F(CKPT_REC_VDSO, entry[0], ~0U, EINVAL, "bad 64-bit vdso"),
+	F(CKPT_REC_VDSO, entry[CKPT_VDSO_VSYSCALL], 64, EINVAL, "bad 64-bit vdso"),
+	F(CKPT_REC_VDSO, landing, 64, EINVAL, "bad 64-bit vdso"),
 	F(CKPT_REC_ARCH, flags, 1U << 31, EINVAL, "unknown demands on the machine"),
 	F(CKPT_REC_ARCH, pad, 1, EINVAL, "unknown demands on the machine"),
+	/* a vdso too few, or too many */
 #ifdef __i386__
-	F(CKPT_REC_ARCH, vdso32_size, 4095, EOPNOTSUPP, "different 32-bit vdso"),
-	F(CKPT_REC_ARCH, vdso32_build_id[3], 0x55, EOPNOTSUPP, "different 32-bit vdso"),
+	F(CKPT_REC_ARCH, flags, 0, EINVAL, "type 10 instead of 3"),
+#else
+	F(CKPT_REC_ARCH, flags, CKPT_ARCHF_IA32, EINVAL, "type 3 instead of 10"),
 #endif
 	/* counts */
 	F(CKPT_REC_HEADER, nr_tasks, HUGE, EINVAL, "tasks"),

@@ -10,51 +10,11 @@
 #include "clock.h"
 #include "ia32.h"
 
-#define PROGRAM_ENV	"IA32_PROGRAM"	/* what we are when executed by a subject */
-
 static void *release(void *arg)
 {
 	subject_ready();
 	*(volatile int *)arg = 1;
 	return NULL;
-}
-
-/* The same test as a program of the other kind */
-static const char *twin(void)
-{
-	static char path[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 4);
-
-	CHECK(len > 3);
-	path[len] = 0;
-	if (!strcmp(path + len - 3, "_32"))
-		path[len - 3] = 0;
-	else
-		strcat(path, "_32");
-	return path;
-}
-
-static bool has_twin(void)
-{
-	return !access(twin(), X_OK);
-}
-
-/* 20 is getpid(). */
-static bool has_int80(void)
-{
-	pid_t kid = fork();
-	int status;
-
-	if (!kid)
-		_exit(int80(20, 0, 0, 0, 0, 0) != getpid());
-	return waitpid(kid, &status, 0) == kid && !status;
-}
-
-static void execute(const char *path, const char *program)
-{
-	CHECK(!setenv(PROGRAM_ENV, program, 1));
-	execl(path, path, NULL);
-	CHECK(!"executed");
 }
 
 /*
@@ -223,15 +183,6 @@ SURVIVE(segments_of_threads)
 		CHECK(!pthread_join(threads[i], NULL));
 	CHECK_EQ(tls, 1);
 }
-
-struct sigaction32 {
-	uint32_t handler, flags, restorer;
-	uint64_t mask;
-};
-
-struct old_sigaction32 {
-	uint32_t handler, mask, flags, restorer;
-};
 
 static volatile int handled;
 
