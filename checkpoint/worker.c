@@ -43,12 +43,16 @@ struct ckpt_deferred {
  *  copy_process()	handlers (CLONE_CLEAR_SIGHAND), descriptors (none),
  *			alternate stack, rseq, robust list, clear_child_tid,
  *			pdeath signal, timers, ptrace, comm
- *  parts of the state	mask, credentials, limits, scheduling, personality,
- *			timer slack, file system context, times, registers
+ *  parts of the state	mask, credentials, security labels, limits, scheduling,
+ *			personality, timer slack, file system context, times,
+ *			registers
  *  commit		parent, session, process group, subreaper
- *  stays		seccomp filters, no_new_privs, Landlock domain, LSM and
- *			audit context, speculation controls, cgroup, cpuset,
+ *  stays		seccomp filters, no_new_privs, Landlock domain, audit
+ *			context, speculation controls, cgroup, cpuset,
  *			namespaces: what confines the restarter confines the tree
+ *
+ * Open files, pipes and shared memory are made before the tasks change to the
+ * labels of the image: the objects have the label of the restarter.
  */
 static void reset_inherited(const struct ckpt_child *child)
 {

@@ -5,7 +5,8 @@
  * A restart grants nothing that the restarter could not get by setresuid(2),
  * setresgid(2), setgroups(2), capset(2) and prctl(2): every change against the
  * restarter's credentials, which the task has inherited, is checked by the
- * rule of the call that makes it.
+ * rule of the call that makes it. The labels of security modules are changed in
+ * between: by the restarter's rights, and they confine no such check.
  */
 #include <linux/cred.h>
 #include <linux/init.h>
@@ -32,32 +33,6 @@ static bool same_landlock_domain(const struct cred *a, const struct cred *b)
 #endif
 }
 
-static int refuse_label(struct ckpt_ctx *ctx, u32 secid)
-{
-	char *label;
-	u32 len;
-	int err;
-
-	if (security_secid_to_secctx(secid, &label, &len))
-		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: other security label than the caller's",
-				   ckpt_whom(ctx));
-	err = ckpt_refuse(ctx, -EOPNOTSUPP,
-			  "%s: security label %.*s is not the caller's", ckpt_whom(ctx),
-			  (int)len, label);
-	security_release_secctx(label, len);
-	return err;
-}
-
-/* A restarted task has the label of the restarter. */
-static int check_label(struct ckpt_ctx *ctx, const struct cred *cred)
-{
-	u32 secid, own;
-
-	security_cred_getsecid(cred, &secid);
-	security_cred_getsecid(current_cred(), &own);
-	return secid == own ? 0 : refuse_label(ctx, secid);
-}
-
 static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred)
 {
 	const char *what = NULL;
@@ -68,7 +43,7 @@ static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const st
 		what = "Landlock domain other than the caller's";
 	if (what)
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx), what);
-	return check_label(ctx, cred);
+	return ckpt_lsm_collect(ctx, task, cred);
 }
 
 static int creds_collect(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -133,7 +108,7 @@ static int creds_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	BUILD_BUG_ON(CKPT_MAX_GROUPS != NGROUPS_MAX);
 	err = creds_write(ctx, task, cred);
 	put_cred(cred);
-	return err;
+	return err ?: ckpt_lsm_write(ctx, task);
 }
 
 static bool uid_is_ours(const struct cred *old, kuid_t uid)
@@ -198,32 +173,33 @@ static bool same_groups(const struct group_info *a, const struct group_info *b)
 	       !memcmp(a->gid, b->gid, a->ngroups * sizeof(a->gid[0]));
 }
 
-static int creds_set_groups(struct cred *new, const struct cred *old, const u32 *groups, u32 nr)
+/* As the kernel wants them: sorted. */
+static struct group_info *groups_read(const u32 *groups, u32 nr)
 {
-	struct group_info *info;
-	int i, err = 0;
+	struct group_info *info = groups_alloc(nr);
+	u32 i;
 
-	info = groups_alloc(nr);
 	if (!info)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < nr; i++) {
-		info->gid[i] = make_kgid(new->user_ns, groups[i]);
+		info->gid[i] = make_kgid(current_user_ns(), groups[i]);
 		if (!gid_valid(info->gid[i])) {
-			err = -EINVAL;
-			goto out;
+			put_group_info(info);
+			return ERR_PTR(-EINVAL);
 		}
 	}
 	groups_sort(info);
-	if (same_groups(info, old->group_info))
-		goto out;
-	if (!may_setgroups()) {
-		err = -EPERM;
-		goto out;
-	}
-	set_groups(new, info);
-out:
-	put_group_info(info);
-	return err;
+	return info;
+}
+
+static int creds_set_groups(struct cred *new, const struct cred *old, struct group_info *groups)
+{
+	if (same_groups(groups, old->group_info))
+		return 0;
+	if (!may_setgroups())
+		return -EPERM;
+	set_groups(new, groups);
+	return 0;
 }
 
 /* Of PR_SET_SECUREBITS and PR_SET_KEEPCAPS. */
@@ -292,22 +268,16 @@ static int creds_set_caps(struct cred *new, const struct cred *old,
 	return err ?: creds_set_ambient(new, old, cap_of(rec->cap_ambient));
 }
 
-static bool creds_unchanged(const struct ckpt_rec_task_creds *rec, const u32 *groups)
+static bool creds_unchanged(const struct ckpt_rec_task_creds *rec, const struct cred *old,
+			    const struct group_info *groups)
 {
-	const struct cred *old = current_cred();
 	struct ckpt_rec_task_creds cur = {
 		.no_new_privs = rec->no_new_privs,
 		.dumpable = rec->dumpable,
 	};
-	int i;
 
 	creds_fill(&cur, old);
-	if (memcmp(&cur, rec, sizeof(cur)))
-		return false;
-	for (i = 0; i < cur.nr_groups; i++)
-		if (groups[i] != from_kgid(old->user_ns, old->group_info->gid[i]))
-			return false;
-	return true;
+	return !memcmp(&cur, rec, sizeof(cur)) && same_groups(groups, old->group_info);
 }
 
 /*
@@ -315,7 +285,7 @@ static bool creds_unchanged(const struct ckpt_rec_task_creds *rec, const u32 *gr
  * capabilities is then replaced, by the rule of capset(2) against @old.
  */
 static int creds_prepare(struct ckpt_ctx *ctx, struct cred *new, const struct cred *old,
-			 const struct ckpt_rec_task_creds *rec, const u32 *groups)
+			 const struct ckpt_rec_task_creds *rec, struct group_info *groups)
 {
 	int err;
 
@@ -325,7 +295,7 @@ static int creds_prepare(struct ckpt_ctx *ctx, struct cred *new, const struct cr
 	if (err)
 		return ckpt_err(ctx, err, "%s: cannot become gid %u:%u:%u:%u", ckpt_whom(ctx),
 				rec->gid, rec->egid, rec->sgid, rec->fsgid);
-	err = creds_set_groups(new, old, groups, rec->nr_groups);
+	err = creds_set_groups(new, old, groups);
 	if (err)
 		return ckpt_err(ctx, err, "%s: cannot set %u supplementary groups",
 				ckpt_whom(ctx), rec->nr_groups);
@@ -348,15 +318,19 @@ static int creds_prepare(struct ckpt_ctx *ctx, struct cred *new, const struct cr
 	return 0;
 }
 
-static int creds_change(struct ckpt_ctx *ctx, const struct ckpt_rec_task_creds *rec,
-			const u32 *groups)
+/* By the rights of @old, from which current differs by its labels at most. */
+static int creds_change(struct ckpt_ctx *ctx, const struct cred *old,
+			const struct ckpt_rec_task_creds *rec, struct group_info *groups)
 {
 	struct cred *new = prepare_creds();
+	const struct cred *labelled;
 	int err;
 
 	if (!new)
 		return -ENOMEM;
-	err = creds_prepare(ctx, new, current_cred(), rec, groups);
+	labelled = override_creds(old);
+	err = creds_prepare(ctx, new, old, rec, groups);
+	revert_creds(labelled);
 	if (err) {
 		abort_creds(new);
 		return err;
@@ -364,22 +338,38 @@ static int creds_change(struct ckpt_ctx *ctx, const struct ckpt_rec_task_creds *
 	return commit_creds(new);
 }
 
+static int creds_set(struct ckpt_ctx *ctx, const struct ckpt_rec_task_creds *rec,
+		     struct group_info *groups)
+{
+	const struct cred *old = get_current_cred();
+	int err;
+
+	err = ckpt_lsm_restore(ctx);
+	if (!err && !creds_unchanged(rec, old, groups))
+		err = creds_change(ctx, old, rec, groups);
+	put_cred(old);
+	return err;
+}
+
 static int creds_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
 	struct ckpt_rec_task_creds rec;
-	const void *groups;
+	struct group_info *groups;
+	const void *gids;
 	int len, err;
 
-	len = ckpt_rec_head(in, &rec, sizeof(rec), &groups);
+	len = ckpt_rec_head(in, &rec, sizeof(rec), &gids);
 	if (len < 0 || rec.nr_groups > CKPT_MAX_GROUPS || len != rec.nr_groups * sizeof(u32) ||
 	    rec.no_new_privs > 1 || rec.dumpable > SUID_DUMP_ROOT || !caps_valid(&rec))
 		return ckpt_err(ctx, -EINVAL, "%s: bad credentials", ckpt_whom(ctx));
-
-	if (!creds_unchanged(&rec, groups)) {
-		err = creds_change(ctx, &rec, groups);
-		if (err)
-			return err;
-	}
+	groups = groups_read(gids, rec.nr_groups);
+	if (IS_ERR(groups))
+		return ckpt_err(ctx, PTR_ERR(groups), "%s: cannot set %u supplementary groups",
+				ckpt_whom(ctx), rec.nr_groups);
+	err = creds_set(ctx, &rec, groups);
+	put_group_info(groups);
+	if (err)
+		return err;
 	if (rec.no_new_privs)
 		task_set_no_new_privs(current);
 

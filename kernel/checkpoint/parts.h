@@ -22,6 +22,31 @@ static inline int ckpt_keyrings_collect(struct ckpt_ctx *ctx, const struct cred 
 }
 #endif
 
+#ifdef CONFIG_SECURITY
+int ckpt_lsm_collect(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred);
+int ckpt_lsm_write(struct ckpt_ctx *ctx, struct task_struct *task);
+int ckpt_lsm_restore(struct ckpt_ctx *ctx);
+#else
+static inline int ckpt_lsm_collect(struct ckpt_ctx *ctx, struct task_struct *task,
+				   const struct cred *cred)
+{
+	return 0;
+}
+
+static inline int ckpt_lsm_write(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return 0;
+}
+
+static inline int ckpt_lsm_restore(struct ckpt_ctx *ctx)
+{
+	if (ckpt_peek(ctx) != CKPT_REC_TASK_LSM)
+		return 0;
+	return ckpt_err(ctx, -EOPNOTSUPP, "%s: security labels: this kernel has none",
+			ckpt_whom(ctx));
+}
+#endif
+
 /* The image's form of a signal set: bit 0 is signal 1. */
 static inline u64 ckpt_sigset(const sigset_t *set)
 {

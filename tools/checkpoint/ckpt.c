@@ -43,6 +43,8 @@ static const struct command {
 	  "  -s, --stopped         leave the processes stopped (as by SIGSTOP)\n"
 	  "  -T, --no-time-namespace\n"
 	  "                        use the clocks of this machine, which jump then\n"
+	  "  -L, --keep-lsm        change to the security labels of the image (SELinux,\n"
+	  "                        Smack, AppArmor) if they are not ours\n"
 	  "  -i, --input FILE      image file; - is standard input (default)\n"
 	  "  -l, --log FILE        write all that the kernel said to FILE\n" },
 	{ "check", cmd_check, "[OPTION]... PID",

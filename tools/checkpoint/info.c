@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/stddef.h>
+#ifndef __counted_by	/* in headers of the system that are older than ours */
+#define __counted_by(...)
+#endif
+#include <linux/lsm.h>
+
 #include "ckpt.h"
 #include "info.h"
 
@@ -354,6 +360,28 @@ static int add_creds(struct info *info, const struct ckpt_image_record *record)
 	return 0;
 }
 
+static int add_lsm(struct info *info, const struct ckpt_image_record *record)
+{
+	const char *text = (const char *)record->data + sizeof(struct ckpt_rec_task_lsm);
+	struct info_task *task = info->task;
+	struct ckpt_rec_task_lsm lsm;
+	size_t len;
+
+	if (read_head(record, &lsm, sizeof(lsm)) || task->lsm)
+		return -EINVAL;
+	len = record->len - sizeof(lsm);
+	task->lsm = lsm.id;
+	for (int i = 0; i < CKPT_LSM_ATTR_MAX; i++) {
+		if (lsm.len[i] > len)
+			return -EINVAL;
+		if (lsm.len[i])
+			task->labels[i] = must(strndup(text, lsm.len[i]));
+		text += lsm.len[i];
+		len -= lsm.len[i];
+	}
+	return 0;
+}
+
 static int add_stop(struct info *info, const struct ckpt_image_record *record)
 {
 	struct ckpt_rec_task_stop stop;
@@ -410,6 +438,7 @@ static const struct {
 	{ CKPT_REC_TASK_FS, TASK, add_task_fs },
 	{ CKPT_REC_TASK_MEMPOLICY, TASK, add_task_policy },
 	{ CKPT_REC_TASK_CREDS, TASK, add_creds },
+	{ CKPT_REC_TASK_LSM, TASK, add_lsm },
 	{ CKPT_REC_TASK_STOP, TASK, add_stop },
 	{ CKPT_REC_TASK_SIGNAL, TASK, add_signal },
 	{ CKPT_REC_TASK_SIGPENDING, TASK, add_signal },
@@ -504,6 +533,9 @@ void info_free(struct info *info)
 		free(info->objects[i].text2);
 		free(info->objects[i].fds);
 	}
+	for (size_t i = 0; i < info->nr_tasks; i++)
+		for (int attr = 0; attr < CKPT_LSM_ATTR_MAX; attr++)
+			free(info->tasks[i].labels[attr]);
 	free(info->objects);
 	free(info->tasks);
 }
@@ -526,6 +558,33 @@ const char *info_file_kind(const struct info_object *file)
 	default:
 		return "other";
 	}
+}
+
+const char *info_lsm_name(__u64 id)
+{
+	switch (id) {
+	case LSM_ID_SELINUX:
+		return "selinux";
+	case LSM_ID_SMACK:
+		return "smack";
+	case LSM_ID_APPARMOR:
+		return "apparmor";
+	default:
+		return "other";
+	}
+}
+
+const char *info_lsm_attr(int attr)
+{
+	static const char * const names[CKPT_LSM_ATTR_MAX] = {
+		[CKPT_LSM_CURRENT] = "current",
+		[CKPT_LSM_EXEC] = "exec",
+		[CKPT_LSM_FSCREATE] = "fscreate",
+		[CKPT_LSM_KEYCREATE] = "keycreate",
+		[CKPT_LSM_SOCKCREATE] = "sockcreate",
+	};
+
+	return names[attr];
 }
 
 const char *info_file_access(const struct info_object *file)

@@ -81,6 +81,8 @@ struct info_object {
  * @gid: effective group id
  * @stopped: by a signal
  * @has_policy: has a NUMA policy of its own
+ * @lsm: LSM_ID_* of the module that labels it, 0 if none does
+ * @labels: by CKPT_LSM_*, NULL if not set
  * @nr_signals: pending
  * @nr_threads: of a leader, itself included
  */
@@ -93,6 +95,8 @@ struct info_task {
 	__u32 gid;
 	bool stopped;
 	bool has_policy;
+	__u64 lsm;
+	char *labels[CKPT_LSM_ATTR_MAX];
 	__u32 nr_signals;
 	__u32 nr_threads;
 };
@@ -122,6 +126,9 @@ const struct info_object *info_find(const struct info *info, __u32 objref);
 const struct info_object *info_get(const struct info *info, __u32 objref, __u32 type);
 bool info_is_process(const struct info_task *task);
 const char *info_file_kind(const struct info_object *file);
+const char *info_lsm_name(__u64 id);
+/* what /proc/PID/attr calls it */
+const char *info_lsm_attr(int attr);
 /* "O_RDWR|O_APPEND" ... of an open file, without the access mode */
 void info_file_flags(const struct info_object *file, char *buf, size_t len);
 const char *info_file_access(const struct info_object *file);

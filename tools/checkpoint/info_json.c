@@ -91,6 +91,16 @@ static json_t *parent(const struct info *info, const struct info_task *task)
 	return json_integer(info->tasks[task->tree.parent].tree.pid);
 }
 
+static json_t *labels(const struct info_task *task)
+{
+	json_t *json = json_pack("{s:s}", "module", info_lsm_name(task->lsm));
+
+	for (int attr = 0; attr < CKPT_LSM_ATTR_MAX; attr++)
+		if (task->labels[attr])
+			json_object_set_new(json, info_lsm_attr(attr), text(task->labels[attr]));
+	return json;
+}
+
 static json_t *one_task(const struct info *info, const struct info_task *task)
 {
 	json_t *json;
@@ -112,6 +122,8 @@ static json_t *one_task(const struct info *info, const struct info_task *task)
 			 "fs", reference(task->fs));
 	if (task->has_policy)
 		json_object_set_new(json, "memory_policy", json_true());
+	if (task->lsm)
+		json_object_set_new(json, "labels", labels(task));
 	if (task->tree.flags & CKPT_TASKF_ZOMBIE)
 		json_object_set_new(json, "wait_status", json_integer(task->tree.exit_code));
 	return json;

@@ -293,6 +293,19 @@ static void print_files(const struct info *info, const struct info_task *task)
 		print_fds(info, table);
 }
 
+static void print_labels(const struct info_task *task)
+{
+	for (int attr = 0; attr < CKPT_LSM_ATTR_MAX; attr++) {
+		if (!task->labels[attr])
+			continue;
+		printf("  label   %s ", info_lsm_name(task->lsm));
+		put_text(task->labels[attr]);
+		if (attr != CKPT_LSM_CURRENT)
+			printf(" (%s)", info_lsm_attr(attr));
+		putchar('\n');
+	}
+}
+
 static void print_details(const struct info *info, const struct info_task *task)
 {
 	const struct info_object *mm = info_get(info, task->mm, CKPT_OBJ_MM);
@@ -305,6 +318,7 @@ static void print_details(const struct info *info, const struct info_task *task)
 	if (task->nr_signals)
 		printf(", %u pending signal%s", task->nr_signals, task->nr_signals == 1 ? "" : "s");
 	putchar('\n');
+	print_labels(task);
 	if (exe && exe->text) {
 		printf("  exe     ");
 		put_text(exe->text);

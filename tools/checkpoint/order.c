@@ -278,6 +278,10 @@ static const char *in_task(struct ckpt_order *order, const struct ckpt_image_rec
 	}
 	if (record->type < CKPT_REC_TASK_COMM)
 		return "a record that is not of a task";
+	/* the one that is not at the place of its number */
+	if (record->type == CKPT_REC_TASK_LSM)
+		return order->last_type == CKPT_REC_TASK_CREDS ? NULL :
+		       "security labels without credentials";
 	if (record->type < order->last_type)
 		return "records of a task out of order";
 	order->last_type = record->type;

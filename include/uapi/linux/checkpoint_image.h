@@ -154,6 +154,7 @@ enum {
 	CKPT_REC_TASK_IO_CONTEXT = 226,	/* after the I/O priority */
 	CKPT_REC_TASK_TIME_NS	= 227,
 	CKPT_REC_TASK_AUTOGROUP	= 228,
+	CKPT_REC_TASK_LSM	= 229,	/* right after the credentials that it belongs to */
 	CKPT_REC_TASK_MEMPOLICY	= 240,
 	CKPT_REC_TASK_MAX,
 };

@@ -344,6 +344,34 @@ struct ckpt_rec_task_creds {
 	__u32 nr_groups;
 };
 
+/* Attributes of /proc/PID/attr that have a label; see struct ckpt_rec_task_lsm. */
+enum {
+	CKPT_LSM_CURRENT,
+	CKPT_LSM_EXEC,
+	CKPT_LSM_FSCREATE,
+	CKPT_LSM_KEYCREATE,
+	CKPT_LSM_SOCKCREATE,
+	CKPT_LSM_ATTR_MAX,
+};
+
+#define CKPT_LSM_LABEL_MAX	4095
+
+/**
+ * struct ckpt_rec_task_lsm - CKPT_REC_TASK_LSM, if a security module that labels
+ *	tasks is active: the labels of the task, one after the other, without NUL
+ * @id: of the module: LSM_ID_SELINUX, LSM_ID_SMACK or LSM_ID_APPARMOR
+ * @len: bytes of the label of each attribute, at most CKPT_LSM_LABEL_MAX; 0 if
+ *	the attribute is not set, which @len[CKPT_LSM_CURRENT] cannot be
+ * @pad: 0
+ *
+ * An AppArmor label is what changeprofile takes, without the mode.
+ */
+struct ckpt_rec_task_lsm {
+	__u64 id;
+	__u32 len[CKPT_LSM_ATTR_MAX];
+	__u32 pad;
+};
+
 /**
  * struct ckpt_rec_task_futex - CKPT_REC_TASK_FUTEX
  * @robust_list: set_robust_list(2)
