@@ -115,6 +115,42 @@ static inline struct item *image_first(struct image *image, uint16_t type)
 	return NULL;
 }
 
+/* Changing it */
+
+static inline void image_insert(struct image *image, size_t at, const struct item *from)
+{
+	struct item item = *from;
+
+	if (image->nr == MAX_ITEMS)
+		return;
+	item.payload = malloc(item.len + 1);
+	memcpy(item.payload, from->payload, item.len);
+	memmove(&image->items[at + 1], &image->items[at], (image->nr - at) * sizeof(item));
+	image->items[at] = item;
+	image->nr++;
+}
+
+/* Gives the first task the label of a security module, unless it has one. */
+static inline bool image_label(struct image *image, uint64_t id, const char *label)
+{
+	struct ckpt_rec_task_lsm rec = { .id = id, .len[CKPT_LSM_CURRENT] = strlen(label) };
+	struct item *creds = image_first(image, CKPT_REC_TASK_CREDS);
+	unsigned char payload[sizeof(rec) + 64];
+	struct item item = {
+		.type = CKPT_REC_TASK_LSM,
+		.len = sizeof(rec) + strlen(label),
+		.payload = payload,
+	};
+
+	if (!creds || item.len > sizeof(payload))
+		return false;
+	memcpy(payload, &rec, sizeof(rec));
+	memcpy(payload + sizeof(rec), label, strlen(label));
+	if (!image_first(image, CKPT_REC_TASK_LSM))
+		image_insert(image, creds - image->items + 1, &item);
+	return true;
+}
+
 /* Writing one, with whatever is in it */
 
 struct output {

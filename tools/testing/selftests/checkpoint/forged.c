@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/shm.h>
 
+#include <linux/lsm.h>
 #include <linux/mempolicy.h>
 
 #include "census.h"
@@ -132,6 +133,7 @@ struct forgery {
 #define F_CKPT_REC_VMA		ckpt_rec_vma
 #define F_CKPT_REC_SIGHAND	ckpt_rec_sighand
 #define F_CKPT_REC_TASK		ckpt_rec_task
+#define F_CKPT_REC_TASK_LSM	ckpt_rec_task_lsm
 #define F_CKPT_REC_TASK_SCHED	ckpt_rec_task_sched
 #define F_CKPT_REC_TASK_SIGMASK	ckpt_rec_task_sigmask
 #define F_CKPT_REC_TASK_SIGNAL	ckpt_rec_sigpending
@@ -283,6 +285,18 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_TASK_SCHED, policy, 77, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_SCHED, util_min, 1025, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_SCHED, util_max, HUGE - 1, EINVAL, "bad scheduling record"),
+	F(CKPT_REC_TASK_LSM, id, 0, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, id, LSM_ID_LANDLOCK, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, id, 1ULL << 63, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, len[CKPT_LSM_CURRENT], 0, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, len[CKPT_LSM_CURRENT], 9, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, len[CKPT_LSM_CURRENT], HUGE, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, len[CKPT_LSM_EXEC], 1, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, len[CKPT_LSM_SOCKCREATE], HUGE - 9, EINVAL, "bad security labels"),
+	F(CKPT_REC_TASK_LSM, pad, 1, EINVAL, "bad security labels"),
+	/* a NUL after the fixed part: in the label */
+	{ CKPT_REC_TASK_LSM, sizeof(struct ckpt_rec_task_lsm) + 3, 1, 0, EINVAL,
+	  "bad security labels" },
 	F(CKPT_REC_TASK_REGS, fs_base, 1ULL << 63, EINVAL, "bad registers"),
 	/* code segments of the kernel, and of nobody */
 	F(CKPT_REC_TASK_REGS, cs, 0x10, EINVAL, "bad registers"),
@@ -338,7 +352,8 @@ static bool take_good(void)
 		return false;
 	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
-	return p != MAP_FAILED && image_parse(&good, p, st.st_size);
+	return p != MAP_FAILED && image_parse(&good, p, st.st_size) &&
+	       image_label(&good, LSM_ID_APPARMOR, "unconfined");
 }
 
 FIXTURE(forged)

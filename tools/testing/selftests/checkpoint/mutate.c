@@ -12,6 +12,7 @@
  */
 #include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/lsm.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -135,19 +136,6 @@ static void change_length(struct image *image, struct item *item)
 	item->len = len;
 }
 
-static void insert(struct image *image, size_t at, const struct item *from)
-{
-	struct item item = *from;
-
-	if (image->nr == MAX_ITEMS)
-		return;
-	item.payload = malloc(item.len + 1);
-	memcpy(item.payload, from->payload, item.len);
-	memmove(&image->items[at + 1], &image->items[at], (image->nr - at) * sizeof(item));
-	image->items[at] = item;
-	image->nr++;
-}
-
 static void drop(struct image *image, size_t at)
 {
 	free(image->items[at].payload);
@@ -181,7 +169,7 @@ static void double_group(struct image *image, size_t at)
 	size_t end = group_end(image, at), i, n = end - at;
 
 	for (i = 0; i < n; i++)
-		insert(image, end + i, &image->items[at + i]);
+		image_insert(image, end + i, &image->items[at + i]);
 }
 
 static void drop_group(struct image *image, size_t at)
@@ -215,13 +203,13 @@ static void mutate(struct image *image, const struct image *other)
 		image->items[at].flags ^= rnd(2) ? CKPT_RECF_IGNORABLE : 1 << rnd(16);
 		return;
 	case 26:
-		return insert(image, to, &image->items[at]);
+		return image_insert(image, to, &image->items[at]);
 	case 27:
 		return drop(image, at);
 	case 28:
 		return swap(image, at, rnd(2) ? to : at ? at - 1 : at);
 	case 29:
-		return insert(image, at, &other->items[pick(other)]);
+		return image_insert(image, at, &other->items[pick(other)]);
 	case 30:
 		return double_group(image, at);
 	case 31:
@@ -491,7 +479,8 @@ static bool take_image(int n)
 		return false;
 	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
-	if (p == MAP_FAILED || !image_parse(&good[n], p, st.st_size))
+	if (p == MAP_FAILED || !image_parse(&good[n], p, st.st_size) ||
+	    !image_label(&good[n], LSM_ID_APPARMOR, "unconfined"))
 		return false;
 	munmap(p, st.st_size);
 	s->pid = 0;
