@@ -11,7 +11,9 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+#include <linux/security.h>
 #include <linux/shmem_fs.h>
+#include <linux/xattr.h>
 
 #include "mm.h"
 
@@ -42,11 +44,31 @@ static bool had_several_names(struct inode *inode)
 	return several;
 }
 
+static bool is_label(const char *name)
+{
+	size_t len = str_has_prefix(name, XATTR_SECURITY_PREFIX);
+
+	return len && security_ismaclabel(name + len);
+}
+
+/* With some security modules each file has one: it will be that of who makes the file. */
+static bool has_only_labels(struct simple_xattrs *xattrs)
+{
+	struct rb_node *node;
+
+	read_lock(&xattrs->lock);
+	for (node = rb_first(&xattrs->rb_root); node; node = rb_next(node))
+		if (!is_label(rb_entry(node, struct simple_xattr, rb_node)->name))
+			break;
+	read_unlock(&xattrs->lock);
+	return !node;
+}
+
 static const char *inode_obstacle(struct inode *inode)
 {
 	if (had_several_names(inode))
 		return "had several names";
-	if (!RB_EMPTY_ROOT(&SHMEM_I(inode)->xattrs.rb_root))
+	if (!has_only_labels(&SHMEM_I(inode)->xattrs))
 		return "extended attributes";
 	if (SHMEM_I(inode)->fsflags)
 		return "attributes (chattr)";

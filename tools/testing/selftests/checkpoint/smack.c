@@ -139,6 +139,25 @@ TEST_F(labels, thread_with_its_own)
 	lsm_kept(_metadata, &self->s, subject_with_labelled_thread);
 }
 
+/* It has a label, as each file has. */
+static void subject_with_unlinked_file(void)
+{
+	char label[16];
+	int fd = open("file", O_CREAT | O_RDWR, 0600);
+
+	CHECK(fgetxattr(fd, "security.SMACK64", label, sizeof(label)) > 0);
+	CHECK(!unlink("file"));
+	CHECK(write(fd, "data", 4) == 4);
+	subject_ready();
+	CHECK(pread(fd, label, sizeof(label), 0) == 4 && !memcmp(label, "data", 4));
+}
+
+TEST_F(labels, unlinked_file)
+{
+	lsm_take(_metadata, &self->s, subject_with_unlinked_file);
+	lsm_restart(_metadata, &self->s, 0);
+}
+
 TEST_F(labels, refused_without_the_flag)
 {
 	ASSERT_TRUE(lsm_set("current", "Restarter"));
