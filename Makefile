@@ -47,7 +47,7 @@ check-upstream: packages
 run: guest
 	@$T/run-in-guest demo
 bench: guest
-	@MEM=8G $T/run-in-guest bench --json /host/bench.json
+	@MEM=8G APPEND=idle=poll $T/run-in-guest bench --json /host/bench.json
 shell: guest
 	@$T/vm --shell
 series: packages
