@@ -36,7 +36,7 @@ bool ckpt_record_known(u16 type)
 {
 	return (type >= CKPT_REC_HEADER && type < CKPT_REC_FRAME_MAX) ||
 	       (type >= CKPT_REC_PIPE && type < CKPT_REC_OBJ_MAX) ||
-	       (type >= CKPT_REC_TASK_COMM && type < CKPT_REC_TASK_MAX);
+	       (type >= CKPT_REC_TASK_IO_PORTS && type < CKPT_REC_TASK_MAX);
 }
 
 /**

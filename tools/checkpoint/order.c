@@ -276,7 +276,7 @@ static const char *in_task(struct ckpt_order *order, const struct ckpt_image_rec
 		order->place = AT_TASKS;
 		return NULL;
 	}
-	if (record->type < CKPT_REC_TASK_COMM)
+	if (record->type < CKPT_REC_TASK_IO_PORTS)
 		return "a record that is not of a task";
 	/* the one that is not at the place of its number */
 	if (record->type == CKPT_REC_TASK_LSM)

@@ -277,11 +277,6 @@ static bool is_x32(struct task_struct *task)
 	return IS_ENABLED(CONFIG_X86_X32_ABI) && nr != -1 && nr & __X32_SYSCALL_BIT;
 }
 
-static bool has_io_permissions(struct task_struct *task)
-{
-	return task->thread.io_bitmap || task->thread.iopl_emul;
-}
-
 static bool has_breakpoints(struct task_struct *task)
 {
 	int i;
@@ -318,7 +313,6 @@ static const struct {
 	bool (*test)(struct task_struct *task);
 } unsupported[] = {
 	{ "x32 program", is_x32 },
-	{ "I/O port permissions", has_io_permissions },
 	{ "hardware breakpoints", has_breakpoints },
 	{ "permission to use AMX", has_amx },
 	{ "shadow stack", has_shadow_stack },
@@ -435,12 +429,13 @@ static int regs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return ckpt_write(ctx, CKPT_REC_TASK_REGS, &rec, sizeof(rec));
 }
 
-/* All code segments that there are without an LDT. */
+/* One that is not there, or not of code, ends the program as sigreturn(2) does. */
 static bool code_valid(const struct ckpt_rec_task_regs *rec)
 {
 	if (!rec->cs)
 		return !rec->ss;
-	return rec->ss && (rec->cs == __USER_CS || rec->cs == __USER32_CS);
+	return rec->ss && (rec->cs == __USER_CS || rec->cs == __USER32_CS ||
+			   (rec->cs & SEGMENT_TI_MASK) == SEGMENT_LDT);
 }
 
 /*
@@ -449,7 +444,7 @@ static bool code_valid(const struct ckpt_rec_task_regs *rec)
  */
 static bool regs_valid(const struct ckpt_rec_task_regs *rec)
 {
-	const u16 sel[] = { rec->fs, rec->gs, rec->ds, rec->es, rec->ss };
+	const u16 sel[] = { rec->fs, rec->gs, rec->ds, rec->es, rec->ss, rec->cs };
 	int i;
 
 	if (!code_valid(rec) || rec->call_flags & ~CKPT_CALLF_ALL)
@@ -615,9 +610,6 @@ static const struct ckpt_task_ops xstate_ops = {
 
 #ifdef CONFIG_IA32_EMULATION
 
-/* All bits of struct user_desc but lm, which is of no use in TLS. */
-#define TLS_FLAGS	0x7f
-
 static int tls_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_tls rec;
@@ -625,12 +617,12 @@ static int tls_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	int i;
 
 	BUILD_BUG_ON(CKPT_TLS_ENTRIES != GDT_ENTRY_TLS_ENTRIES);
-	BUILD_BUG_ON(sizeof(struct ckpt_tls_desc) != sizeof(struct user_desc));
+	BUILD_BUG_ON(sizeof(struct ckpt_user_desc) != sizeof(struct user_desc));
 	if (!regset_tls_active(task, NULL))
 		return 0;
 	regset_tls_get(task, NULL, to);
 	for (i = 0; i < CKPT_TLS_ENTRIES; i++)
-		rec.desc[i].flags &= TLS_FLAGS;
+		rec.desc[i].flags &= CKPT_DESC_FLAGS_ALL;
 	return ckpt_write(ctx, CKPT_REC_TASK_TLS, &rec, sizeof(rec));
 }
 
@@ -643,7 +635,7 @@ static int tls_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	if (err)
 		return err;
 	for (i = 0; i < CKPT_TLS_ENTRIES && !err; i++)
-		if (rec.desc[i].flags & ~TLS_FLAGS)
+		if (rec.desc[i].flags & ~CKPT_DESC_FLAGS_ALL)
 			err = -EINVAL;
 	if (!err)
 		err = regset_tls_set(current, NULL, 0, sizeof(rec.desc), rec.desc, NULL);

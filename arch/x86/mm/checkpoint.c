@@ -47,10 +47,6 @@ bool ckpt_arch_vma(struct vm_area_struct *vma)
 
 static const char *mm_obstacle(struct mm_struct *mm)
 {
-#ifdef CONFIG_MODIFY_LDT_SYSCALL
-	if (mm->context.ldt)
-		return "local descriptor table";
-#endif
 	if (mm_lam_cr3_mask(mm))
 		return "linear address masking";
 	if (mm->context.vdso_image && mm->context.vdso_image != &vdso_image_64 &&
@@ -136,7 +132,7 @@ static u32 flags_to_image(struct mm_struct *mm, bool vdso)
 }
 
 /**
- * ckpt_arch_mm_write() - write CKPT_REC_MM_ARCH
+ * ckpt_arch_mm_write() - write CKPT_REC_MM_ARCH and CKPT_REC_MM_LDT
  * @ctx: the checkpoint
  * @mm: its tasks are frozen
  *
@@ -159,7 +155,7 @@ int ckpt_arch_mm_write(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	}
 	rec.flags = flags_to_image(mm, nr);
 	save_pkeys(mm, &rec);
-	return ckpt_write(ctx, CKPT_REC_MM_ARCH, &rec, sizeof(rec));
+	return ckpt_write(ctx, CKPT_REC_MM_ARCH, &rec, sizeof(rec)) ?: ckpt_ldt_write(ctx, mm);
 }
 
 static int map_vdso_at(struct ckpt_ctx *ctx, struct mm_struct *mm,
@@ -246,7 +242,7 @@ static int restore_pkeys(struct ckpt_ctx *ctx, struct mm_struct *mm,
 }
 
 /**
- * ckpt_arch_mm_restore() - read CKPT_REC_MM_ARCH
+ * ckpt_arch_mm_restore() - read CKPT_REC_MM_ARCH and CKPT_REC_MM_LDT
  * @ctx: the restart
  * @mm: address space of current, empty
  *
@@ -267,10 +263,10 @@ int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	ret = restore_layout(ctx, mm, &rec);
 	if (!ret)
 		ret = restore_pkeys(ctx, mm, &rec);
-	if (ret)
+	if (!ret)
+		ret = ckpt_ldt_restore(ctx);
+	if (ret || !rec.vdso)
 		return ret;
-	if (!rec.vdso)
-		return 0;
 	if (ckpt_vdso_is_foreign(ctx, &rec))
 		return ckpt_vdso_note(ctx, mm, &rec);
 	return map_vdso_at(ctx, mm, &rec);

@@ -122,9 +122,11 @@ enum {
 	CKPT_REC_SHMEM_POLICY	= 143,
 	CKPT_REC_AIO		= 144,
 	CKPT_REC_AIO_PAGE	= 145,
+	CKPT_REC_MM_LDT		= 146,
 	CKPT_REC_OBJ_MAX,
 
 	/* per-task state, in restore order */
+	CKPT_REC_TASK_IO_PORTS	= 199,	/* before the restarter's rights are gone */
 	CKPT_REC_TASK_COMM	= 200,
 	CKPT_REC_TASK_FS	= 201,
 	CKPT_REC_TASK_FILES	= 202,
@@ -422,6 +424,23 @@ struct ckpt_rec_pages {
 	__u32 nr_runs;
 	__u32 data_len;
 	__u32 pad;
+};
+
+#define CKPT_DESC_FLAGS_ALL	0x7f
+
+/**
+ * struct ckpt_user_desc - a segment, as struct user_desc describes it to
+ *	set_thread_area(2) and modify_ldt(2)
+ * @entry_number: index in the GDT or LDT
+ * @base_addr: base
+ * @limit: limit
+ * @flags: the seven bits that follow them in struct user_desc
+ */
+struct ckpt_user_desc {
+	__u32 entry_number;
+	__u32 base_addr;
+	__u32 limit;
+	__u32 flags;
 };
 
 #include <linux/checkpoint_image_task.h>

@@ -24,8 +24,9 @@
 
 /**
  * struct ckpt_rec_mm - CKPT_REC_MM: the fields of an address space. Then follow
- *	CKPT_REC_MM_AUXV, CKPT_REC_MM_ARCH, a CKPT_REC_VMA for each mapping in
- *	ascending order, CKPT_REC_VMA_END, the private pages, CKPT_REC_PAGES_END
+ *	CKPT_REC_MM_AUXV, CKPT_REC_MM_ARCH, CKPT_REC_MM_LDT if there is one, a
+ *	CKPT_REC_VMA for each mapping in ascending order, CKPT_REC_VMA_END, the
+ *	private pages, CKPT_REC_PAGES_END
  * @start_code: as /proc/PID/stat and prctl(PR_SET_MM) name them
  * @end_code: likewise
  * @start_data: likewise
@@ -106,6 +107,12 @@ struct ckpt_rec_mm_arch {
 	__u32 execute_pkey;
 	__u32 pad;
 };
+
+/*
+ * Entries of CKPT_REC_MM_LDT, at most: an array of struct ckpt_user_desc, in
+ * ascending order, of those that are not empty and of the last
+ */
+#define CKPT_LDT_MAX		8192
 
 /* struct ckpt_rec_vma.flags */
 #define CKPT_VMA_READ		(1ULL << 0)

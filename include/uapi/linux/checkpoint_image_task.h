@@ -509,25 +509,26 @@ struct ckpt_rec_task_vfork {
 #define CKPT_TLS_ENTRIES	3
 
 /**
- * struct ckpt_tls_desc - what set_thread_area(2) takes
- * @entry_number: index in the GDT
- * @base_addr: base
- * @limit: limit
- * @flags: the seven bits that follow them in struct user_desc
- */
-struct ckpt_tls_desc {
-	__u32 entry_number;
-	__u32 base_addr;
-	__u32 limit;
-	__u32 flags;
-};
-
-/**
  * struct ckpt_rec_task_tls - CKPT_REC_TASK_TLS, if any is in use
  * @desc: the thread's TLS descriptors
  */
 struct ckpt_rec_task_tls {
-	struct ckpt_tls_desc desc[CKPT_TLS_ENTRIES];
+	struct ckpt_user_desc desc[CKPT_TLS_ENTRIES];
+};
+
+/* Bytes of the I/O permission bitmap, at most */
+#define CKPT_IO_BITMAP_MAX	8192
+
+/**
+ * struct ckpt_rec_task_io_ports - CKPT_REC_TASK_IO_PORTS, if the task may access any
+ * @iopl: what it has given to iopl(2)
+ * @bytes: bytes of the bitmap that follows, a multiple of 8: a bit that is 0
+ *	allows the port of that number, as does ioperm(2). Ports behind its end
+ *	are not allowed
+ */
+struct ckpt_rec_task_io_ports {
+	__u32 iopl;
+	__u32 bytes;
 };
 
 #define CKPT_XSTATE_MAX		65536

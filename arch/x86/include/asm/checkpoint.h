@@ -57,6 +57,10 @@ int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		   const struct ckpt_rec_mm_arch *rec);
 int ckpt_vdso_check_ip(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ip);
 
+/* checkpoint_ldt.c */
+int ckpt_ldt_write(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_ldt_restore(struct ckpt_ctx *ctx);
+
 /* 32-bit programs, and 64-bit ones that make 32-bit system calls. */
 bool ckpt_ia32_call_restarts(int nr);
 int ckpt_ia32_native_nr(int nr);

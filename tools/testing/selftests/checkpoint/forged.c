@@ -4,10 +4,12 @@
  * refused with the errno and the reason that belong to it, before a process of
  * the tree has run, and nothing is left behind.
  */
+#include <asm/ldt.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/io.h>
 #include <sys/shm.h>
 
 #include <linux/lsm.h>
@@ -43,6 +45,15 @@ static void place_memory(void *shared, size_t len)
 	number_memory(len);
 }
 
+static void make_segments(void)
+{
+	struct user_desc desc = { .entry_number = 1, .limit = 4095, .seg_32bit = 1 };
+
+	CHECK(!syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc)));
+	desc.entry_number = 3;
+	CHECK(!syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc)));
+}
+
 static void subject_of_all_kinds(void)
 {
 	union sigval value = { .sival_int = 1 };
@@ -65,6 +76,8 @@ static void subject_of_all_kinds(void)
 	CHECK(p != MAP_FAILED);
 	memset(p, 1, 4096);
 	place_memory(p, 4096);
+	make_segments();
+	CHECK(!ioperm(0x80, 1, 1));
 	signal(SIGUSR1, handler);
 	sigfillset(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -130,9 +143,11 @@ struct forgery {
 #define F_CKPT_REC_LOCK		ckpt_rec_lock
 #define F_CKPT_REC_MM		ckpt_rec_mm
 #define F_CKPT_REC_MM_ARCH	ckpt_rec_mm_arch
+#define F_CKPT_REC_MM_LDT	ckpt_user_desc
 #define F_CKPT_REC_VMA		ckpt_rec_vma
 #define F_CKPT_REC_SIGHAND	ckpt_rec_sighand
 #define F_CKPT_REC_TASK		ckpt_rec_task
+#define F_CKPT_REC_TASK_IO_PORTS ckpt_rec_task_io_ports
 #define F_CKPT_REC_TASK_LSM	ckpt_rec_task_lsm
 #define F_CKPT_REC_TASK_SCHED	ckpt_rec_task_sched
 #define F_CKPT_REC_TASK_SIGMASK	ckpt_rec_task_sigmask
@@ -238,6 +253,12 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_MM, task_size, 0xffffe000, EINVAL, "bad address space"),
 	F(CKPT_REC_MM_ARCH, flags, CKPT_MM_ARCH_IA32, EINVAL, "bad address space"),
 #endif
+	/* too far, twice the same, a 64-bit one, present though conforming */
+	F(CKPT_REC_MM_LDT, entry_number, CKPT_LDT_MAX, EINVAL, "segment 8192 of its local"),
+	F(CKPT_REC_MM_LDT, entry_number, HUGE, EINVAL, "segment 4294967295 of its local"),
+	F(CKPT_REC_MM_LDT, entry_number, 3, EINVAL, "segment 3 of its local"),
+	F(CKPT_REC_MM_LDT, flags, 0x80, EINVAL, "segment 1 of its local"),
+	F(CKPT_REC_MM_LDT, flags, 0x07, EINVAL, "segment 1 of its local"),
 	F(CKPT_REC_VMA, start, 1, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, end, ~0ULL << 12, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, flags, 1ULL << 63, EINVAL, "mapping"),
@@ -285,6 +306,9 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_TASK_SCHED, policy, 77, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_SCHED, util_min, 1025, EINVAL, "bad scheduling record"),
 	F(CKPT_REC_TASK_SCHED, util_max, HUGE - 1, EINVAL, "bad scheduling record"),
+	F(CKPT_REC_TASK_IO_PORTS, iopl, 4, EINVAL, "bad I/O ports"),
+	F(CKPT_REC_TASK_IO_PORTS, bytes, HUGE, EINVAL, "bad I/O ports"),
+	F(CKPT_REC_TASK_IO_PORTS, bytes, 0, EINVAL, "bad I/O ports"),
 	F(CKPT_REC_TASK_LSM, id, 0, EINVAL, "bad security labels"),
 	F(CKPT_REC_TASK_LSM, id, LSM_ID_LANDLOCK, EINVAL, "bad security labels"),
 	F(CKPT_REC_TASK_LSM, id, 1ULL << 63, EINVAL, "bad security labels"),
@@ -302,7 +326,7 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_TASK_REGS, cs, 0x10, EINVAL, "bad registers"),
 	F(CKPT_REC_TASK_REGS, cs, 0x08, EINVAL, "bad registers"),
 	F(CKPT_REC_TASK_REGS, cs, 0x30, EINVAL, "bad registers"),
-	F(CKPT_REC_TASK_REGS, cs, 0x07, EINVAL, "bad registers"),
+	F(CKPT_REC_TASK_REGS, cs, 0x04, EINVAL, "bad registers"),
 	F(CKPT_REC_TASK_REGS, cs, 0, EINVAL, "bad registers"),
 	F(CKPT_REC_TASK_REGS, ss, 0x18, EINVAL, "bad registers"),
 	F(CKPT_REC_TASK_REGS, ss, 0, EINVAL, "bad registers"),
@@ -446,7 +470,7 @@ TEST_F(forged, length_of_a_block)
 TEST_F(forged, unknown_record)
 {
 	copy_good();
-	image_first(&work, CKPT_REC_TASK_COMM)->type = 199;
+	image_first(&work, CKPT_REC_TASK_COMM)->type = 198;
 	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
 	copy_good();
 	image_first(&work, CKPT_REC_TASK_REGS)->type = 60000;
@@ -464,6 +488,20 @@ TEST_F(forged, longer_record)
 	memset(item->payload + item->len, 1, 8);
 	item->len += 8;
 	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
+}
+
+/* A part of an element at the end of an array */
+TEST_F(forged, odd_length)
+{
+	copy_good();
+	image_first(&work, CKPT_REC_MM_LDT)->len -= 4;
+	EXPECT_TRUE(refused(try_work(), EINVAL, "bad local descriptor table"));
+	copy_good();
+	image_first(&work, CKPT_REC_MM_LDT)->len = 0;
+	EXPECT_TRUE(refused(try_work(), EINVAL, "bad local descriptor table"));
+	copy_good();
+	image_first(&work, CKPT_REC_TASK_IO_PORTS)->len -= 4;
+	EXPECT_TRUE(refused(try_work(), EINVAL, "bad I/O ports"));
 }
 
 /* The image ends behind each of its records, once for all, though the hashes are right. */

@@ -8,6 +8,7 @@
 #include <sys/personality.h>
 
 #include "clock.h"
+#include "code32.h"
 #include "ia32.h"
 
 static void *release(void *arg)
@@ -377,16 +378,6 @@ static void program_3gb(void)
 {
 }
 
-/* Memory that 32-bit code can use. */
-static void *low(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-
-	CHECK(p != MAP_FAILED);
-	return p;
-}
-
 static void *sleep_int80(void *arg)
 {
 	struct { int32_t sec, nsec; } *ts = low();
@@ -408,48 +399,24 @@ SURVIVE_IF(int80_from_64bit_code, has_int80(), "no IA32_EMULATION")
 	CHECK(!pthread_join(thread, NULL));
 }
 
-/*
- * Waits in 32-bit code, which needs a data segment and halves the stack pointer,
- * until (%edi) is set, then back to the 64-bit code at %r12.
- */
-static const uint8_t wait32[] = {
-	0xf3, 0x90,		/* 1: pause */
-	0x83, 0x3f, 0x00,	/* cmpl $0, (%edi) */
-	0x74, 0xf9,		/* je 1b */
-	0xff, 0x2e,		/* ljmpl *(%esi) */
-#define BACK64	9
-	0x41, 0xff, 0xe4,	/* jmp *%r12 */
-};
-
-struct far {
-	uint32_t offset;
-	uint16_t selector;
-};
-
 SURVIVE_IF(in_32bit_code, has_int80(), "no IA32_EMULATION")
 {
 	char *code = low();
 	struct far *far = (struct far *)(code + 2048);
-	uint64_t r12 = 0, di = (uint64_t)(code + 3072);
+	struct segments seg = { .ds = USER_DS, .ss = USER_DS };
+	volatile int *flag = (int *)(code + 3072);
 	pthread_t thread;
 	uint16_t cs;
 
 	memcpy(code, wait32, sizeof(wait32));
-	far[0] = (struct far){ (uint64_t)code, 0x23 };
-	far[1] = (struct far){ (uint64_t)code + BACK64, 0x33 };
-	CHECK(!pthread_create(&thread, NULL, release, (void *)di));
-	asm volatile("mov %[ds], %%ds\n\t"
-		     "lea 1f(%%rip), %%r12\n\t"
-		     "mov %%rsp, %%r13\n\t"
-		     "ljmpl *(%[in])\n\t"
-		     "1: mov %%r13, %%rsp\n\t"
-		     "mov %%r12, %[r12]"
-		     : [r12] "=r"(r12)
-		     : [in] "a"(&far[0]), "S"(&far[1]), "D"(di), [ds] "d"(0x2b)
-		     : "r12", "r13", "memory", "cc");
-	CHECK(r12);
+	far[0] = (struct far){ (uint64_t)code, USER_CS32 };
+	far[1] = (struct far){ (uint64_t)code + BACK64, USER_CS };
+	CHECK(!pthread_create(&thread, NULL, release, (void *)flag));
+	run32(&far[0], (uint64_t)&far[1], (uint64_t)flag, &seg);
+	CHECK(*flag);
+	CHECK(seg.ds == USER_DS && seg.ss == USER_DS);
 	asm volatile("mov %%cs, %0" : "=m"(cs));
-	CHECK_EQ(cs, 0x33);
+	CHECK_EQ(cs, USER_CS);
 	CHECK(!pthread_join(thread, NULL));
 }
 

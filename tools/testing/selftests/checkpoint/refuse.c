@@ -4,13 +4,11 @@
  * a dry run names all of them at once. Files and mappings have their tests where
  * those that can be saved have theirs.
  */
-#include <asm/ldt.h>
 #include <libgen.h>
 #include <linux/io_uring.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/io.h>
 #include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
@@ -57,42 +55,6 @@ REFUSE(other_namespace, EOPNOTSUPP, "another uts namespace")
 {
 	CHECK(!unshare(CLONE_NEWUTS));
 	subject_ready();
-}
-
-REFUSE(local_descriptor_table, EOPNOTSUPP, "local descriptor table")
-{
-	struct user_desc desc = { .limit = 0xfffff, .seg_32bit = 1, .limit_in_pages = 1 };
-
-	CHECK(!syscall(SYS_modify_ldt, 1, &desc, sizeof(desc)));
-	subject_ready();
-}
-
-REFUSE(ioperm, EOPNOTSUPP, "I/O port permissions")
-{
-	CHECK(!ioperm(0x80, 1, 1));
-	subject_ready();
-}
-
-REFUSE(iopl, EOPNOTSUPP, "I/O port permissions")
-{
-	CHECK(!iopl(3));
-	subject_ready();
-}
-
-static void subject_no_more_ports(void)
-{
-	CHECK(!ioperm(0x80, 8, 1) && !ioperm(0x80, 8, 0));
-	CHECK(!iopl(3) && !iopl(0));
-	subject_ready();
-}
-
-/* Given back: it is as if they had never been asked for. */
-TEST_F(refuse, no_more_ports)
-{
-	ASSERT_TRUE(subject_start(&self->s, subject_no_more_ports)) subject_print(&self->s);
-	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
-	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
-	self->s.pid = 0;
 }
 
 #define X32(nr)	(0x40000000 + (nr))
