@@ -521,7 +521,7 @@ static int regs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	/* Only the owner of the mm has that from its restore. */
 	update_thread_flag(TIF_ADDR32,
 			   test_bit(MM_CONTEXT_UPROBE_IA32, &current->mm->context.flags));
-	err = ckpt_vdso_check_ip(ctx, current->mm, rec.ip);
+	err = ckpt_vdso_check_place(ctx, rec.ip, rec.sp);
 	if (err)
 		return err;
 	return ckpt_task_defer(ctx, regs_restore_late, &rec, sizeof(rec));

@@ -469,30 +469,59 @@ static u32 end_of_entry(const struct ckpt_rec_vdso *rec, int function)
 	return rec->entry[function] + CKPT_VDSO_JUMP_LEN;
 }
 
-/**
- * ckpt_vdso_check_ip() - can a task go on where it was?
- * @ctx: the restart
- * @mm: its address space
- * @ip: its instruction pointer
- *
- * Context: Process context.
- * Return: 0, or -EOPNOTSUPP if it is at instructions that a jump has replaced,
- * or about to make a system call that returns to our vdso.
- */
-int ckpt_vdso_check_ip(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ip)
+/* The function at whose entry @ip is, or -1. */
+static int entry_at(const struct foreign_mm *fm, unsigned long ip)
 {
-	struct foreign_mm *fm = find_mm(ctx, mm);
-	const struct ckpt_rec_vdso *rec;
+	const struct ckpt_rec_vdso *rec = &fm->vdso->rec;
 	int i;
 
-	if (!fm)
-		return 0;
-	rec = &fm->vdso->rec;
 	for (i = 0; i < CKPT_VDSO_MAX; i++)
 		if (rec->entry[i] && ip > fm->text + rec->entry[i] &&
 		    ip < fm->text + end_of_entry(rec, i))
-			return ckpt_err(ctx, -EOPNOTSUPP,
-					"%s: is at the entry of %s, and this kernel has a different vdso",
-					ckpt_whom(ctx), ckpt_vdso_function(i));
-	return 0;
+			return i;
+	return -1;
+}
+
+struct frame_check {
+	struct ckpt_ctx *ctx;
+	const struct foreign_mm *fm;
+};
+
+static int check_frame(unsigned long ip, void *arg)
+{
+	const struct frame_check *check = arg;
+	int entry = entry_at(check->fm, ip);
+
+	if (entry < 0)
+		return 0;
+	return ckpt_err(check->ctx, -EOPNOTSUPP,
+			"%s: a signal interrupted it at the entry of %s, and this kernel has a different vdso",
+			ckpt_whom(check->ctx), ckpt_vdso_function(entry));
+}
+
+/**
+ * ckpt_vdso_check_place() - can current go on where it was?
+ * @ctx: the restart
+ * @ip: its instruction pointer
+ * @sp: its stack pointer
+ *
+ * Context: Process context of the task, its memory complete.
+ * Return: 0; -EOPNOTSUPP if it is at instructions that a jump has replaced, or
+ * about to make a system call that returns to our vdso, or if a signal handler
+ * returns to such a place; -ENOMEM, or -EINTR if it was killed.
+ */
+int ckpt_vdso_check_place(struct ckpt_ctx *ctx, unsigned long ip, unsigned long sp)
+{
+	struct foreign_mm *fm = find_mm(ctx, current->mm);
+	struct frame_check check = { .ctx = ctx, .fm = fm };
+	int entry;
+
+	if (!fm)
+		return 0;
+	entry = entry_at(fm, ip);
+	if (entry >= 0)
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"%s: is at the entry of %s, and this kernel has a different vdso",
+				ckpt_whom(ctx), ckpt_vdso_function(entry));
+	return ckpt_walk_frames(sp, check_frame, &check);
 }

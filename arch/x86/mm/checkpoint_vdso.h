@@ -49,4 +49,6 @@ bool ckpt_vdso_can_lead(const struct ckpt_vdso_kind *kind, int function);
 void ckpt_vdso_lead(const struct ckpt_vdso_kind *kind, const struct ckpt_rec_vdso *rec,
 		    u8 *old, unsigned long addr, unsigned long ours);
 
+int ckpt_walk_frames(unsigned long sp, int (*fn)(unsigned long ip, void *arg), void *arg);
+
 #endif /* _X86_MM_CHECKPOINT_VDSO_H */

@@ -55,7 +55,7 @@ bool ckpt_same_vdso(const struct ckpt_rec_arch *rec);
 bool ckpt_vdso_is_foreign(struct ckpt_ctx *ctx, const struct ckpt_rec_mm_arch *rec);
 int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		   const struct ckpt_rec_mm_arch *rec);
-int ckpt_vdso_check_ip(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long ip);
+int ckpt_vdso_check_place(struct ckpt_ctx *ctx, unsigned long ip, unsigned long sp);
 
 /* checkpoint_ldt.c */
 int ckpt_ldt_write(struct ckpt_ctx *ctx, struct mm_struct *mm);
