@@ -31,16 +31,6 @@ static int ports_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 			   allowed ? allowed->bitmap : NULL, rec.bytes);
 }
 
-static int ports_refused(struct ckpt_ctx *ctx, int err)
-{
-	if (err == -ENOSYS)
-		return ckpt_err(ctx, -EOPNOTSUPP,
-				"%s: this kernel lets no program access I/O ports (X86_IOPL_IOPERM)",
-				ckpt_whom(ctx));
-	return ckpt_err(ctx, err, "%s: the restarter may not give it I/O ports (CAP_SYS_RAWIO)",
-			ckpt_whom(ctx));
-}
-
 static int ports_set(const struct ckpt_rec_task_io_ports *rec, const unsigned long *bitmap)
 {
 	unsigned int from, to;
@@ -65,8 +55,15 @@ static int ports_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	if (rec.iopl > IOPL_MAX || rec.bytes != in->len - sizeof(rec) ||
 	    rec.bytes > CKPT_IO_BITMAP_MAX || rec.bytes % sizeof(long))
 		return ckpt_err(ctx, -EINVAL, "%s: bad I/O ports", ckpt_whom(ctx));
+	if (!IS_ENABLED(CONFIG_X86_IOPL_IOPERM))
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"%s: this kernel lets no program access I/O ports (X86_IOPL_IOPERM)",
+				ckpt_whom(ctx));
 	err = ports_set(&rec, in->data + sizeof(rec));
-	return err ? ports_refused(ctx, err) : 0;
+	if (err)
+		return ckpt_err(ctx, err, "%s: I/O ports cannot be given to it%s", ckpt_whom(ctx),
+				err == -EPERM ? " without CAP_SYS_RAWIO" : "");
+	return 0;
 }
 
 static const struct ckpt_task_ops ports_ops = {

@@ -76,22 +76,11 @@ int ckpt_ldt_write(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	return 0;
 }
 
-/* As modify_ldt(2) */
 static int restore_entry(const struct ckpt_user_desc *entry)
 {
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
 #endif
-
-static int refuse_entry(struct ckpt_ctx *ctx, u32 nr, int err)
-{
-	if (err == -ENOSYS)
-		return ckpt_err(ctx, -EOPNOTSUPP,
-				"%s: this kernel has no local descriptor tables (MODIFY_LDT_SYSCALL)",
-				ckpt_whom(ctx));
-	return ckpt_err(ctx, err, "%s: segment %u of its local descriptor table cannot be restored",
-			ckpt_whom(ctx), nr);
-}
 
 /*
  * From the last on, so that the table has its size from the first. Ascending
@@ -105,7 +94,9 @@ static int restore_entries(struct ckpt_ctx *ctx, const struct ckpt_user_desc *en
 	while (nr--) {
 		err = entries[nr].entry_number < end ? restore_entry(&entries[nr]) : -EINVAL;
 		if (err)
-			return refuse_entry(ctx, entries[nr].entry_number, err);
+			return ckpt_err(ctx, err,
+					"%s: segment %u of its local descriptor table cannot be restored",
+					ckpt_whom(ctx), entries[nr].entry_number);
 		end = entries[nr].entry_number;
 	}
 	return 0;
@@ -130,6 +121,10 @@ int ckpt_ldt_restore(struct ckpt_ctx *ctx)
 	err = ckpt_read_tail(ctx, CKPT_REC_MM_LDT, NULL, 0, &entries, &len);
 	if (err)
 		return err;
+	if (!IS_ENABLED(CONFIG_MODIFY_LDT_SYSCALL))
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"%s: this kernel has no local descriptor tables (MODIFY_LDT_SYSCALL)",
+				ckpt_whom(ctx));
 	if (!len || len % sizeof(struct ckpt_user_desc))
 		return ckpt_err(ctx, -EINVAL, "%s: bad local descriptor table", ckpt_whom(ctx));
 	return restore_entries(ctx, entries, len / sizeof(struct ckpt_user_desc));

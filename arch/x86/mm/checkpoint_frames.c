@@ -20,7 +20,6 @@
 #include "checkpoint_vdso.h"
 
 #define STACK_MAX	SZ_1G	/* how much of a stack is looked at */
-#define NR_STACKS_MAX	16	/* with handlers that have interrupted one another */
 
 /* A frame is recognized by a few words of it, which may lie across two pages. */
 #define WORDS_LEN	32
@@ -30,19 +29,22 @@ struct frame {
 	unsigned long sp;
 };
 
+struct stack {
+	unsigned long sp;
+	unsigned long end;
+};
+
 /**
- * struct walk - one stack
- * @sp: the stack pointer
- * @end: end of the stack
- * @below: stack pointer of the stack that a handler on this one has left, or 0
+ * struct walk - the stacks of a task
+ * @stacks: those found so far: a handler on one of them has interrupted another
+ * @nr: how many
  * @fn: called for each frame
  * @arg: for @fn
  * @buf: WORDS_LEN bytes in front of a page, and the page
  */
 struct walk {
-	unsigned long sp;
-	unsigned long end;
-	unsigned long below;
+	struct stack stacks[CKPT_STACKS_MAX];
+	unsigned int nr;
 	int (*fn)(unsigned long ip, void *arg);
 	void *arg;
 	u8 buf[WORDS_LEN + PAGE_SIZE];
@@ -53,9 +55,15 @@ static bool flags_valid(u64 flags)
 	return flags & X86_EFLAGS_FIXED && !(flags >> (X86_EFLAGS_ID_BIT + 1));
 }
 
-static bool is_user(u16 selector)
+static bool in_ldt(u16 selector)
 {
-	return (selector & SEGMENT_RPL_MASK) == USER_RPL;
+	return (selector & (SEGMENT_TI_MASK | SEGMENT_RPL_MASK)) == (SEGMENT_LDT | USER_RPL);
+}
+
+static bool segments_valid(u16 cs, u16 ss)
+{
+	return (cs == __USER_CS || cs == __USER32_CS || in_ldt(cs)) &&
+	       (ss == __USER_DS || in_ldt(ss));
 }
 
 static bool frame64(const u8 *words, struct frame *frame)
@@ -66,7 +74,7 @@ static bool frame64(const u8 *words, struct frame *frame)
 		     offsetof(struct sigcontext_64, sp) != WORDS_LEN);
 	frame->ip = sc->ip;
 	frame->sp = sc->sp;
-	return flags_valid(sc->flags) && is_user(sc->cs) && is_user(sc->ss);
+	return flags_valid(sc->flags) && segments_valid(sc->cs, sc->ss);
 }
 
 static bool frame32(const u8 *words, struct frame *frame)
@@ -75,51 +83,7 @@ static bool frame32(const u8 *words, struct frame *frame)
 
 	frame->ip = sc->ip;
 	frame->sp = sc->sp_at_signal;
-	return flags_valid(sc->flags) && is_user(sc->cs) && !sc->__csh && is_user(sc->ss);
-}
-
-static int found(struct walk *walk, const struct frame *frame)
-{
-	if (!walk->below && (frame->sp < walk->sp || frame->sp >= walk->end))
-		walk->below = frame->sp;
-	return walk->fn(frame->ip, walk->arg);
-}
-
-static int search_page(struct walk *walk, unsigned int offset)
-{
-	struct frame frame;
-	int err = 0;
-
-	for (; !err && offset <= PAGE_SIZE; offset += sizeof(u32)) {
-		const u8 *words = walk->buf + offset;
-
-		if (IS_ALIGNED(offset, sizeof(u64)) && frame64(words, &frame))
-			err = found(walk, &frame);
-		else if (frame32(words, &frame))
-			err = found(walk, &frame);
-	}
-	return err;
-}
-
-/* Pages that are not there hold no frame, and are not to be there for our sake. */
-static int search_stack(struct walk *walk)
-{
-	unsigned long page = PAGE_ALIGN_DOWN(walk->sp);
-	unsigned int offset = walk->sp - page + WORDS_LEN;
-	int err = 0;
-
-	memset(walk->buf, 0, WORDS_LEN);
-	for (; !err && page < walk->end; page += PAGE_SIZE) {
-		if (copy_from_user_nofault(walk->buf + WORDS_LEN, (void __user *)page, PAGE_SIZE))
-			memset(walk->buf + WORDS_LEN, 0, PAGE_SIZE);
-		err = search_page(walk, offset);
-		memcpy(walk->buf, walk->buf + PAGE_SIZE, WORDS_LEN);
-		offset = 0;
-		if (fatal_signal_pending(current))
-			err = -EINTR;
-		cond_resched();
-	}
-	return err;
+	return flags_valid(sc->flags) && segments_valid(sc->cs, sc->ss) && !sc->__csh;
 }
 
 /* The alternate stack may be a part of its mapping. */
@@ -138,6 +102,68 @@ static unsigned long end_of_stack(unsigned long sp)
 	return end;
 }
 
+static int add_stack(struct walk *walk, unsigned long sp)
+{
+	unsigned long end;
+	unsigned int i;
+
+	for (i = 0; i < walk->nr; i++)
+		if (sp >= walk->stacks[i].sp && sp < walk->stacks[i].end)
+			return 0;
+	sp = ALIGN_DOWN(sp, sizeof(u64));
+	end = end_of_stack(sp);
+	if (end == sp)
+		return 0;
+	if (walk->nr == CKPT_STACKS_MAX)
+		return -E2BIG;
+	walk->stacks[walk->nr++] = (struct stack){ .sp = sp, .end = end };
+	return 0;
+}
+
+static int found(struct walk *walk, const struct frame *frame)
+{
+	int err = walk->fn(frame->ip, walk->arg);
+
+	return err ?: add_stack(walk, frame->sp);
+}
+
+static int search_page(struct walk *walk, unsigned int offset)
+{
+	struct frame frame;
+	int err = 0;
+
+	for (; !err && offset <= PAGE_SIZE; offset += sizeof(u32)) {
+		const u8 *words = walk->buf + offset;
+
+		if (IS_ALIGNED(offset, sizeof(u64)) && frame64(words, &frame))
+			err = found(walk, &frame);
+		else if (frame32(words, &frame))
+			err = found(walk, &frame);
+	}
+	return err;
+}
+
+/* What cannot be read, the task cannot return through either. */
+static int search_stack(struct walk *walk, const struct stack *stack)
+{
+	unsigned long page = PAGE_ALIGN_DOWN(stack->sp);
+	unsigned int offset = stack->sp - page + WORDS_LEN;
+	int err = 0;
+
+	memset(walk->buf, 0, WORDS_LEN);
+	for (; !err && page < stack->end; page += PAGE_SIZE) {
+		if (copy_from_user(walk->buf + WORDS_LEN, (void __user *)page, PAGE_SIZE))
+			memset(walk->buf + WORDS_LEN, 0, PAGE_SIZE);
+		err = search_page(walk, offset);
+		memcpy(walk->buf, walk->buf + PAGE_SIZE, WORDS_LEN);
+		offset = 0;
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	return err;
+}
+
 /**
  * ckpt_walk_frames() - call a function for each signal frame of current
  * @sp: its stack pointer in user mode
@@ -148,24 +174,23 @@ static unsigned long end_of_stack(unsigned long sp)
  * It may also be called for what only looks like a frame.
  *
  * Context: Process context, no locks. Reads user memory.
- * Return: 0, -ENOMEM, -EINTR if current is killed, or what @fn returned.
+ * Return: 0; -E2BIG if they are on more than CKPT_STACKS_MAX stacks; -ENOMEM;
+ * -EINTR if current is killed; or what @fn returned.
  */
 int ckpt_walk_frames(unsigned long sp, int (*fn)(unsigned long ip, void *arg), void *arg)
 {
 	struct walk *walk = kmalloc(sizeof(*walk), GFP_KERNEL_ACCOUNT);
-	int i, err = 0;
+	unsigned int i;
+	int err;
 
 	if (!walk)
 		return -ENOMEM;
+	walk->nr = 0;
 	walk->fn = fn;
 	walk->arg = arg;
-	for (i = 0; !err && sp && i < NR_STACKS_MAX; i++) {
-		walk->sp = ALIGN_DOWN(sp, sizeof(u64));
-		walk->end = end_of_stack(walk->sp);
-		walk->below = 0;
-		err = search_stack(walk);
-		sp = walk->below;
-	}
+	err = add_stack(walk, sp);
+	for (i = 0; !err && i < walk->nr; i++)
+		err = search_stack(walk, &walk->stacks[i]);
 	kfree(walk);
 	return err;
 }

@@ -514,7 +514,7 @@ int ckpt_vdso_check_place(struct ckpt_ctx *ctx, unsigned long ip, unsigned long 
 {
 	struct foreign_mm *fm = find_mm(ctx, current->mm);
 	struct frame_check check = { .ctx = ctx, .fm = fm };
-	int entry;
+	int entry, err;
 
 	if (!fm)
 		return 0;
@@ -523,5 +523,10 @@ int ckpt_vdso_check_place(struct ckpt_ctx *ctx, unsigned long ip, unsigned long 
 		return ckpt_err(ctx, -EOPNOTSUPP,
 				"%s: is at the entry of %s, and this kernel has a different vdso",
 				ckpt_whom(ctx), ckpt_vdso_function(entry));
-	return ckpt_walk_frames(sp, check_frame, &check);
+	err = ckpt_walk_frames(sp, check_frame, &check);
+	if (err != -E2BIG)
+		return err;
+	return ckpt_err(ctx, -EOPNOTSUPP,
+			"%s: has signal frames on more than %d stacks, and this kernel has a different vdso",
+			ckpt_whom(ctx), CKPT_STACKS_MAX);
 }

@@ -49,6 +49,8 @@ bool ckpt_vdso_can_lead(const struct ckpt_vdso_kind *kind, int function);
 void ckpt_vdso_lead(const struct ckpt_vdso_kind *kind, const struct ckpt_rec_vdso *rec,
 		    u8 *old, unsigned long addr, unsigned long ours);
 
+#define CKPT_STACKS_MAX	16	/* of one task, with handlers that interrupted one another */
+
 int ckpt_walk_frames(unsigned long sp, int (*fn)(unsigned long ip, void *arg), void *arg);
 
 #endif /* _X86_MM_CHECKPOINT_VDSO_H */

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Images of a kernel that has another vdso. There is none at hand: the image is
- * told that it has, so that the code which stays where it was is our own.
- */
+/* The vdso of another kernel, which stays where it was and leads to ours. */
 #include <asm/prctl.h>
-#include <link.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/prctl.h>
@@ -12,10 +8,8 @@
 #include <sys/time.h>
 
 #include "clock.h"
-#include "codec.h"
+#include "foreign_vdso.h"
 #include "ia32.h"
-
-static struct image image;
 
 static long long syscall_ns(clockid_t clock)
 {
@@ -46,35 +40,6 @@ static void compare_times(void)
 	before = syscall_ns(CLOCK_REALTIME_COARSE) / NSEC;
 	seconds = time(NULL);
 	CHECK(before <= seconds && seconds <= syscall_ns(CLOCK_REALTIME_COARSE) / NSEC);
-}
-
-/* A function of the vdso that the process began with */
-static void *vdso_function(const char *name)
-{
-	const ElfW(Ehdr) *ehdr = (void *)getauxval(AT_SYSINFO_EHDR);
-	const ElfW(Phdr) *phdr = (void *)ehdr + ehdr->e_phoff;
-	const ElfW(Word) *hash = NULL;
-	const ElfW(Sym) *sym = NULL;
-	const ElfW(Dyn) *dyn;
-	char *base = (char *)ehdr, *names = NULL;
-	unsigned int i;
-
-	while (phdr->p_type != PT_DYNAMIC)
-		phdr++;
-	for (dyn = (void *)(base + phdr->p_offset); dyn->d_tag; dyn++) {
-		if (dyn->d_tag == DT_HASH)
-			hash = (void *)(base + dyn->d_un.d_ptr);
-		else if (dyn->d_tag == DT_SYMTAB)
-			sym = (void *)(base + dyn->d_un.d_ptr);
-		else if (dyn->d_tag == DT_STRTAB)
-			names = base + dyn->d_un.d_ptr;
-	}
-	CHECK(hash && sym && names);
-	for (i = 0; i < hash[1]; i++)
-		if (!strcmp(names + sym[i].st_name, name))
-			return base + sym[i].st_value;
-	CHECK(!"in the vdso");
-	return NULL;
 }
 
 /* Not by way of libc, which has no use for some of them */
@@ -447,48 +412,6 @@ static bool of_same_kernel(struct subject *s)
 	return image_load(s, &image);
 }
 
-#define OTHER_64	1
-#define OTHER_32	2
-#define OTHER_OWN	(sizeof(long) == 8 ? OTHER_64 : OTHER_32)
-
-/* Who enters the code that stays there, and is not led away, traps. */
-static void set_traps(struct item *item)
-{
-	struct ckpt_rec_vdso *rec = (void *)item->payload;
-	unsigned char *text = (void *)(rec + 1);
-	int i;
-
-	for (i = 0; i < CKPT_VDSO_MAX; i++)
-		if (rec->entry[i])
-			text[rec->entry[i]] = 0xcc;
-}
-
-/* The 32-bit one comes second. */
-static bool is_other(struct subject *s, int vdsos)
-{
-	struct ckpt_rec_arch *arch;
-	struct item *item;
-
-	if (!image_load(s, &image))
-		return false;
-	arch = (void *)image_first(&image, CKPT_REC_ARCH)->payload;
-	item = image_first(&image, CKPT_REC_VDSO);
-	if (vdsos & OTHER_64) {
-		arch->vdso_build_id[0] ^= 0xff;
-		set_traps(item);
-	}
-	if (vdsos & OTHER_32 && arch->flags & CKPT_ARCHF_IA32) {
-		arch->vdso32_build_id[0] ^= 0xff;
-		set_traps(item + 1);
-	}
-	return image_store(s, &image);
-}
-
-static bool of_another_kernel(struct subject *s)
-{
-	return is_other(s, OTHER_OWN);
-}
-
 static struct ckpt_rec_vdso *own_vdso(void)
 {
 	struct item *item = image_first(&image, CKPT_REC_VDSO);
@@ -733,163 +656,6 @@ TEST_F(vdso, inside_an_entry_is_refused)
 	EXPECT_EQ(subject_restart(s, 0), -EINVAL);
 	EXPECT_TRUE(log_has(s, "bad address of the vdso")) subject_print(s);
 	s->pid = 0;
-}
-
-#ifdef __i386__
-#define REG_IP	REG_EIP
-#else
-#define REG_IP	REG_RIP
-#endif
-
-/* Where the handler returns to, from the entry of time() on */
-static int frame_offset;
-static volatile greg_t *frame_ip;
-
-/* Says, until the checkpoint is over, that it has interrupted that. */
-static void wait_in_frame(int sig, siginfo_t *info, void *context)
-{
-	ucontext_t *uc = context;
-	greg_t ip = uc->uc_mcontext.gregs[REG_IP];
-
-	(void)info;
-	frame_ip = &uc->uc_mcontext.gregs[REG_IP];
-	*frame_ip = (greg_t)vdso_function("__vdso_time") + frame_offset;
-	if (sig == SIGUSR1)
-		subject_ready();
-	else
-		raise(SIGUSR1);
-	*frame_ip = ip;
-}
-
-static void handle(int sig, int flags)
-{
-	struct sigaction sa = { .sa_sigaction = wait_in_frame, .sa_flags = SA_SIGINFO | flags };
-
-	CHECK(!sigaction(sig, &sa, NULL));
-}
-
-static void subject_in_handler(void)
-{
-	handle(SIGUSR1, 0);
-	raise(SIGUSR1);
-}
-
-/* The one that interrupted the function has been interrupted by one on another stack. */
-static void innermost_elsewhere(int sig, siginfo_t *info, void *context)
-{
-	(void)sig;
-	(void)info;
-	(void)context;
-	subject_ready();
-}
-
-static void subject_in_nested_handlers(void)
-{
-	static char stack[65536];
-	stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) };
-	struct sigaction sa = {
-		.sa_sigaction = innermost_elsewhere,
-		.sa_flags = SA_SIGINFO | SA_ONSTACK,
-	};
-
-	CHECK(!sigaltstack(&ss, NULL));
-	CHECK(!sigaction(SIGUSR1, &sa, NULL));
-	handle(SIGUSR2, 0);
-	raise(SIGUSR2);
-}
-
-static void *thread_in_handler(void *arg)
-{
-	subject_in_handler();
-	return arg;
-}
-
-static void subject_with_thread_in_handler(void)
-{
-	pthread_t thread;
-
-	CHECK(!pthread_create(&thread, NULL, thread_in_handler, NULL));
-	CHECK(!pthread_join(thread, NULL));
-}
-
-static void return_at_once(int sig, siginfo_t *info, void *context)
-{
-	(void)sig;
-	(void)info;
-	frame_ip = &((ucontext_t *)context)->uc_mcontext.gregs[REG_IP];
-}
-
-static __attribute__((noinline)) void leave_frame_deep_down(void)
-{
-	struct sigaction sa = { .sa_sigaction = return_at_once, .sa_flags = SA_SIGINFO };
-	volatile char depth[65536];
-
-	depth[0] = 0;
-	CHECK(!sigaction(SIGUSR1, &sa, NULL));
-	raise(SIGUSR1);
-	depth[1] = depth[0];
-}
-
-/* What is below the stack pointer is no more. */
-static void subject_with_dead_frame(void)
-{
-	leave_frame_deep_down();
-	*frame_ip = (greg_t)vdso_function("__vdso_time") + 1;
-	subject_ready();
-	CHECK_EQ(*frame_ip, (greg_t)vdso_function("__vdso_time") + 1);
-}
-
-static void restart_elsewhere(struct __test_metadata *_metadata, struct subject *s,
-			      void (*fn)(void), int offset, const char *refusal)
-{
-	pid_t pid;
-
-	frame_offset = offset;
-	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
-	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
-	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
-	pid = s->pid;
-	s->pid = 0;
-	ASSERT_TRUE(of_another_kernel(s));
-	ASSERT_EQ(subject_restart(s, 0), refusal ? -EOPNOTSUPP : pid) subject_print(s);
-	if (refusal) {
-		EXPECT_TRUE(log_has(s, refusal)) subject_print(s);
-		return;
-	}
-	s->pid = pid;
-	ASSERT_EQ(subject_finish(s), 0) subject_print(s);
-	s->pid = 0;
-}
-
-#define INTERRUPTED	"a signal interrupted it at the entry of __vdso_time"
-
-TEST_F(vdso, handler_at_an_entry_is_refused)
-{
-	restart_elsewhere(_metadata, &self->s, subject_in_handler, 1, INTERRUPTED);
-	restart_elsewhere(_metadata, &self->s, subject_in_handler, 4, INTERRUPTED);
-}
-
-TEST_F(vdso, handlers_on_two_stacks_are_refused)
-{
-	restart_elsewhere(_metadata, &self->s, subject_in_nested_handlers, 1, INTERRUPTED);
-}
-
-TEST_F(vdso, handler_of_a_thread_is_refused)
-{
-	restart_elsewhere(_metadata, &self->s, subject_with_thread_in_handler, 1, INTERRUPTED);
-}
-
-/* At the first instruction, and behind the jump: there it can go on. */
-TEST_F(vdso, handler_elsewhere)
-{
-	restart_elsewhere(_metadata, &self->s, subject_in_handler, 0, NULL);
-	image_free(&image);
-	restart_elsewhere(_metadata, &self->s, subject_in_handler, 5, NULL);
-}
-
-TEST_F(vdso, handler_that_has_returned)
-{
-	restart_elsewhere(_metadata, &self->s, subject_with_dead_frame, 0, NULL);
 }
 
 static void refuse_forged(struct __test_metadata *_metadata, struct subject *s, uint32_t *field,
