@@ -373,6 +373,7 @@ int ckpt_arch_mm_restore(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_arch_mm_finish(struct ckpt_ctx *ctx, struct mm_struct *mm);
 bool ckpt_arch_old_sigreturn(struct ckpt_ctx *ctx, struct mm_struct *mm);
 bool ckpt_arch_vma(struct vm_area_struct *vma);
+bool ckpt_arch_shadow_stacks(void);
 
 /* AIO contexts belong to an mm; their rings are mapped by the kernel. */
 #ifdef CONFIG_AIO

@@ -46,6 +46,7 @@ static const struct {
 	{ CKPT_VMA_NORESERVE, VM_NORESERVE },
 	{ CKPT_VMA_DROPPABLE, VM_DROPPABLE },
 	{ CKPT_VMA_SEALED, VM_SEALED },
+	{ CKPT_VMA_SHADOW_STACK, VM_SHADOW_STACK },
 };
 
 /* VM_SHARED follows from VM_MAYSHARE and the mode of the file; a key has its own field. */
@@ -100,8 +101,6 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
 		return "userfaultfd";
 	if (vma->vm_flags & (VM_PFNMAP | VM_IO | VM_MIXEDMAP))
 		return "device memory";
-	if (vma->vm_flags & VM_SHADOW_STACK)
-		return "shadow stack";
 	if (vma->vm_ops && vma->vm_ops->name && vma->vm_ops->name(vma))
 		return vma->vm_ops->name(vma);
 	if (vma->vm_flags & ~(flags_known() | hugetlb_flags(vma)))
@@ -303,6 +302,9 @@ static bool flags_valid(const struct ckpt_rec_vma *rec)
 	if ((flags & CKPT_VMA_DROPPABLE) &&
 	    (!VM_DROPPABLE || !all(flags, droppable) ||
 	     (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_LOCKED))))
+		return false;
+	if ((flags & CKPT_VMA_SHADOW_STACK) &&
+	    (!anon || (flags & (CKPT_VMA_EXEC | CKPT_VMA_GROWSDOWN | CKPT_VMA_DROPPABLE))))
 		return false;
 	return !(flags & CKPT_VMA_LOCKONFAULT) || (flags & CKPT_VMA_LOCKED);
 }
@@ -517,6 +519,10 @@ static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end,
 		return ckpt_err(ctx, -EINVAL, "%s: mapping %llx-%llx: bad mapping in the image",
 				ckpt_whom(ctx), rec.start, rec.end);
 	*prev_end = rec.end;
+	if ((rec.flags & CKPT_VMA_SHADOW_STACK) && !ckpt_arch_shadow_stacks())
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"%s: mapping %llx-%llx: shadow stack, which this CPU or kernel has not",
+				ckpt_whom(ctx), rec.start, rec.end);
 	ret = map_vma(ctx, mm, &rec);
 	if (!ret) {
 		/* Before the name, which may merge it with a neighbour. */

@@ -14,18 +14,12 @@
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
-#include <linux/xxhash.h>
 #include <asm/checkpoint.h>
-#include <asm/cpuid.h>
 #include <asm/desc.h>
-#include <asm/fpu/api.h>
-#include <asm/fpu/types.h>
-#include <asm/fpu/xstate.h>
 #include <asm/fsgsbase.h>
 #include <asm/gsseg.h>
 #include <asm/ia32.h>
 #include <asm/ldt.h>
-#include <asm/pkru.h>
 #include <asm/prctl.h>
 #include <asm/proto.h>
 #include <asm/ptrace.h>
@@ -34,9 +28,6 @@
 #include <asm/vdso.h>
 
 #include "tls.h"
-
-/* The legacy area and the header, which every XSAVE area has. */
-#define XSTATE_MIN	(FXSAVE_SIZE + XSAVE_HDR_SIZE)
 
 /* What user mode may set in RFLAGS by sigreturn, and the flag that detects CPUID. */
 #define REGS_FLAGS	((u64)(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
@@ -115,11 +106,6 @@ static const struct {
 	{ X86_FEATURE_AVX_IFMA, "AVX-IFMA" },
 };
 
-static const char * const xfeature_names[] = {
-	"x87", "SSE", "AVX", "MPX bounds", "MPX configuration", "AVX-512 opmask",
-	"AVX-512 ZMM_Hi256", "AVX-512 Hi16_ZMM", "PT", "protection keys",
-};
-
 static u64 cpu_feature_mask(void)
 {
 	u64 mask = 0;
@@ -130,48 +116,6 @@ static u64 cpu_feature_mask(void)
 		if (boot_cpu_has(cpu_features[i].feature))
 			mask |= BIT_ULL(i);
 	return mask;
-}
-
-/* Components that programs may use without asking for permission. */
-static u64 xfeature_mask(void)
-{
-	return boot_cpu_has(X86_FEATURE_XSAVE) ? fpu_user_cfg.default_features :
-						 XFEATURE_MASK_FPSSE;
-}
-
-/* CPUs differ in where the standard format of XSAVE has a component. */
-static u32 xstate_layout(u64 xfeatures)
-{
-	u32 desc[3], ecx, edx, hash = 0;
-	int i;
-
-	if (!boot_cpu_has(X86_FEATURE_XSAVE))
-		return 0;
-	for (i = FIRST_EXTENDED_XFEATURE; i < 63; i++) {
-		if (!(xfeatures & BIT_ULL(i)))
-			continue;
-		desc[0] = i;
-		cpuid_count(XSTATE_CPUID, i, &desc[1], &desc[2], &ecx, &edx);
-		hash = xxh32(desc, sizeof(desc), hash);
-	}
-	return hash;
-}
-
-/* Bytes of the standard format with @xfeatures; components stand in any order. */
-static u32 xstate_size(u64 xfeatures)
-{
-	u32 size, offset, ecx, edx, end = XSTATE_MIN;
-	int i;
-
-	if (!boot_cpu_has(X86_FEATURE_XSAVE))
-		return FXSAVE_SIZE;
-	for (i = FIRST_EXTENDED_XFEATURE; i < 63; i++) {
-		if (!(xfeatures & BIT_ULL(i)))
-			continue;
-		cpuid_count(XSTATE_CPUID, i, &size, &offset, &ecx, &edx);
-		end = max(end, offset + size);
-	}
-	return end;
 }
 
 /* The text is patched for the CPU, its build id is not. */
@@ -213,10 +157,8 @@ bool ckpt_same_vdso(const struct ckpt_rec_arch *rec)
 void ckpt_arch_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec)
 {
 	memset(rec, 0, sizeof(*rec));
-	rec->xfeatures = xfeature_mask();
 	rec->cpu_features = cpu_feature_mask();
-	rec->xstate_size = fpu_uabi_size();
-	rec->xstate_layout = xstate_layout(rec->xfeatures);
+	ckpt_fpu_fill(rec);
 	rec->vdso_size = vdso_image_64.size;
 	vdso_build_id(rec->vdso_build_id);
 	ckpt_ia32_fill(ctx, rec);
@@ -229,15 +171,6 @@ static int check_cpu_features(struct ckpt_ctx *ctx, u64 missing)
 	return ckpt_err(ctx, -EOPNOTSUPP, "this CPU lacks %s, which the image was made with",
 			i < ARRAY_SIZE(cpu_features) ? cpu_features[i].name :
 						       "an instruction set unknown to this kernel");
-}
-
-static int check_xfeatures(struct ckpt_ctx *ctx, u64 missing)
-{
-	int i = __ffs64(missing);
-
-	return ckpt_err(ctx, -EOPNOTSUPP,
-			"this CPU or kernel lacks XSAVE component %d (%s), which the image was made with",
-			i, i < ARRAY_SIZE(xfeature_names) ? xfeature_names[i] : "unknown");
 }
 
 /**
@@ -257,13 +190,7 @@ int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 	missing = rec->cpu_features & ~cpu_feature_mask();
 	if (missing)
 		return check_cpu_features(ctx, missing);
-	missing = rec->xfeatures & ~xfeature_mask();
-	if (missing)
-		return check_xfeatures(ctx, missing);
-	if (rec->xstate_layout != xstate_layout(rec->xfeatures))
-		return ckpt_err(ctx, -EOPNOTSUPP,
-				"this CPU has another layout of the XSAVE area than the image");
-	return ckpt_ia32_check(ctx, rec);
+	return ckpt_fpu_check(ctx, rec) ?: ckpt_ia32_check(ctx, rec);
 }
 
 /* One that has 32-bit addresses but is no ia32 program, or makes calls of that kind. */
@@ -287,21 +214,6 @@ static bool has_breakpoints(struct task_struct *task)
 	return task->thread.ptrace_dr7;
 }
 
-static bool has_amx(struct task_struct *task)
-{
-	return READ_ONCE(task->group_leader->thread.fpu.perm.__state_perm) &
-	       XFEATURE_MASK_USER_DYNAMIC;
-}
-
-static bool has_shadow_stack(struct task_struct *task)
-{
-#ifdef CONFIG_X86_USER_SHADOW_STACK
-	return task->thread.features || task->thread.features_locked;
-#else
-	return false;
-#endif
-}
-
 static bool is_single_stepped(struct task_struct *task)
 {
 	return test_tsk_thread_flag(task, TIF_SINGLESTEP) ||
@@ -314,8 +226,6 @@ static const struct {
 } unsupported[] = {
 	{ "x32 program", is_x32 },
 	{ "hardware breakpoints", has_breakpoints },
-	{ "permission to use AMX", has_amx },
-	{ "shadow stack", has_shadow_stack },
 	{ "single stepping", is_single_stepped },
 };
 
@@ -535,79 +445,6 @@ static const struct ckpt_task_ops regs_ops = {
 	.restore = regs_restore,
 };
 
-static int xstate_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
-{
-	struct ckpt_rec_task_xstate rec = { .size = fpu_uabi_size() };
-	void *buf;
-	int err;
-
-	buf = kvzalloc(rec.size, GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	err = fpu_get_uabi(task, buf);
-	if (!err)
-		err = ckpt_write2(ctx, CKPT_REC_TASK_XSTATE, &rec, sizeof(rec), buf, rec.size);
-	kvfree(buf);
-	return err;
-}
-
-/* Late, because PKRU also governs what the kernel may access for the task. */
-static void pkru_restore_late(void *data)
-{
-	u32 pkru = *(u32 *)data;
-
-	guard(preempt)();
-	current->thread.pkru = pkru;
-	write_pkru(pkru);
-}
-
-/*
- * The image may come from a CPU with fewer components: its area is shorter,
- * and what it lacks gets its initial state.
- */
-static int xstate_load(struct ckpt_ctx *ctx, const void *data, u32 size)
-{
-	u32 full = fpu_uabi_size(), pkru = 0;
-	u64 xfeatures = 0;
-	void *buf;
-	int err;
-
-	if (size >= XSTATE_MIN)
-		xfeatures = *(u64 *)(data + FXSAVE_SIZE);
-	if (size > full || size < min_t(u32, full, XSTATE_MIN) ||
-	    xfeatures & ~xfeature_mask() || xstate_size(xfeatures) > size)
-		return ckpt_err(ctx, -EINVAL, "%s: bad FPU state: %u bytes, components %#llx",
-				ckpt_whom(ctx), size, xfeatures);
-	buf = kvzalloc(full, GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	memcpy(buf, data, size);
-	err = fpu_set_uabi(buf, &pkru);
-	kvfree(buf);
-	if (err)
-		return ckpt_err(ctx, err, "%s: bad FPU state", ckpt_whom(ctx));
-	return ckpt_task_defer(ctx, pkru_restore_late, &pkru, sizeof(pkru));
-}
-
-static int xstate_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
-{
-	struct ckpt_rec_task_xstate rec;
-
-	if (in->len < sizeof(rec))
-		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
-	memcpy(&rec, in->data, sizeof(rec));
-	if (rec.pad || rec.size != in->len - sizeof(rec) || rec.size > CKPT_XSTATE_MAX)
-		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
-	return xstate_load(ctx, in->data + sizeof(rec), rec.size);
-}
-
-static const struct ckpt_task_ops xstate_ops = {
-	.name = "FPU state",
-	.rec_type = CKPT_REC_TASK_XSTATE,
-	.checkpoint = xstate_checkpoint,
-	.restore = xstate_restore,
-};
-
 #ifdef CONFIG_IA32_EMULATION
 
 static int tls_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -697,7 +534,6 @@ static const struct ckpt_task_ops traps_ops = {
 
 static int __init regs_init(void)
 {
-	return ckpt_register_task_ops(&xstate_ops) ?: ckpt_register_task_ops(&regs_ops) ?:
-	       ckpt_register_task_ops(&traps_ops);
+	return ckpt_register_task_ops(&regs_ops) ?: ckpt_register_task_ops(&traps_ops);
 }
 device_initcall(regs_init);

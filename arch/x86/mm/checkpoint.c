@@ -5,6 +5,7 @@
  */
 #include <linux/binfmts.h>
 #include <linux/checkpoint.h>
+#include <linux/cpufeature.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
 #include <linux/personality.h>
@@ -43,6 +44,16 @@ bool ckpt_arch_vma(struct vm_area_struct *vma)
 		return false;
 	return (vma->vm_start == text && vma->vm_end == text + image->size) ||
 	       (vma->vm_start == text + image->sym_vvar_start && vma->vm_end == text);
+}
+
+/**
+ * ckpt_arch_shadow_stacks() - can there be shadow stacks?
+ *
+ * Return: whether CPU and kernel support them.
+ */
+bool ckpt_arch_shadow_stacks(void)
+{
+	return cpu_feature_enabled(X86_FEATURE_USER_SHSTK);
 }
 
 static const char *mm_obstacle(struct mm_struct *mm)

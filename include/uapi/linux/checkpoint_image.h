@@ -157,6 +157,7 @@ enum {
 	CKPT_REC_TASK_TIME_NS	= 227,
 	CKPT_REC_TASK_AUTOGROUP	= 228,
 	CKPT_REC_TASK_LSM	= 229,	/* right after the credentials that it belongs to */
+	CKPT_REC_TASK_SHSTK	= 230,
 	CKPT_REC_TASK_MEMPOLICY	= 240,
 	CKPT_REC_TASK_MAX,
 };
@@ -231,7 +232,7 @@ struct ckpt_rec_header {
  * @xfeatures: XSAVE components that programs could use
  * @cpu_features: instruction sets that programs could use; the bits are
  *	listed in arch/x86/kernel/checkpoint.c
- * @xstate_size: bytes of the XSAVE image in CKPT_REC_TASK_XSTATE
+ * @xstate_size: bytes of the XSAVE image in CKPT_REC_TASK_XSTATE, at most
  * @xstate_layout: hash of size and offset of each component in it
  * @vdso_size: bytes of the 64-bit vdso text
  * @vdso_build_id: GNU build id of the 64-bit vdso

@@ -138,7 +138,8 @@ struct ckpt_rec_mm_arch {
 #define CKPT_VMA_DROPPABLE	(1ULL << 20)
 #define CKPT_VMA_SEALED		(1ULL << 21)	/* mseal() */
 #define CKPT_VMA_UNRESERVED	(1ULL << 22)	/* hugetlb: no pages reserved, as after fork() */
-#define CKPT_VMA_FLAGS_ALL	((1ULL << 23) - 1)
+#define CKPT_VMA_SHADOW_STACK	(1ULL << 23)	/* map_shadow_stack() */
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 24) - 1)
 
 #define CKPT_VMA_NAME_LEN	80	/* with the NUL that is not in the record */
 

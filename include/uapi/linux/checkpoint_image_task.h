@@ -537,11 +537,33 @@ struct ckpt_rec_task_io_ports {
  * struct ckpt_rec_task_xstate - CKPT_REC_TASK_XSTATE
  * @size: bytes that follow: the FPU registers in the standard format of
  *	XSAVE, or of FXSAVE if they are 512
+ * @permitted: components that the process has asked for by ARCH_REQ_XCOMP_PERM,
+ *	bit n is number n
+ * @layout: where the CPU has these, as struct ckpt_rec_arch.xstate_layout
  * @pad: 0
  */
 struct ckpt_rec_task_xstate {
 	__u32 size;
+	__u32 permitted;
+	__u32 layout;
 	__u32 pad;
+};
+
+/**
+ * struct ckpt_rec_task_shstk - CKPT_REC_TASK_SHSTK, if it has a shadow stack, or
+ *	may not have one
+ * @features: ARCH_SHSTK_* that are enabled
+ * @locked: those that ARCH_SHSTK_LOCK keeps as they are
+ * @ssp: the shadow stack pointer, 0 without ARCH_SHSTK_SHSTK, as the next two
+ * @base: the mapping that ends with the task, 0 if there is none
+ * @size: its size in bytes
+ */
+struct ckpt_rec_task_shstk {
+	__u64 features;
+	__u64 locked;
+	__u64 ssp;
+	__u64 base;
+	__u64 size;
 };
 
 #define CKPT_CALLF_COMPAT	(1 << 0)	/* the interrupted system call is a 32-bit one */

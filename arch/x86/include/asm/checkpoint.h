@@ -57,6 +57,10 @@ int ckpt_vdso_note(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		   const struct ckpt_rec_mm_arch *rec);
 int ckpt_vdso_check_place(struct ckpt_ctx *ctx, unsigned long ip, unsigned long sp);
 
+/* checkpoint_fpu.c */
+void ckpt_fpu_fill(struct ckpt_rec_arch *rec);
+int ckpt_fpu_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec);
+
 /* checkpoint_ldt.c */
 int ckpt_ldt_write(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_ldt_restore(struct ckpt_ctx *ctx);

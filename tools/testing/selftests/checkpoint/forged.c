@@ -203,6 +203,9 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_FS, cwd_len, HUGE, EINVAL, "malformed current directory"),
 	F(CKPT_REC_TASK_SCHED, nr_cpu_words, HUGE, EINVAL, "sched"),
 	F(CKPT_REC_TASK_XSTATE, size, HUGE, EINVAL, "bad FPU record"),
+	F(CKPT_REC_TASK_XSTATE, pad, 1, EINVAL, "bad FPU record"),
+	F(CKPT_REC_TASK_XSTATE, permitted, 1 << 17, EINVAL, "bad FPU record"),
+	F(CKPT_REC_TASK_XSTATE, permitted, 1 << 18, EOPNOTSUPP, "XSAVE"),
 	/* the tree */
 	F(CKPT_REC_TREE_TASK, pid, HUGE, EINVAL, "pid out of range"),
 	F(CKPT_REC_TREE_TASK, pid, 1 << 30, EINVAL, "pid out of range"),

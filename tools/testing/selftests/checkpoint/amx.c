@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The tiles of AMX, and the permission to use them. */
+#include <asm/prctl.h>
+#include <immintrin.h>
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include "ckpt_test.h"
+
+#define XTILE_DATA	18
+#define ROWS		16
+#define ROW_LEN		64
+
+#define TILES	__attribute__((target("amx-tile")))
+
+struct tile_config {
+	uint8_t palette, start_row, reserved[14];
+	uint16_t row_len[16];
+	uint8_t rows[16];
+};
+
+static bool ask(void)
+{
+	return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILE_DATA);
+}
+
+static bool is_permitted(void)
+{
+	uint64_t mask = 0;
+
+	CHECK(!syscall(SYS_arch_prctl, ARCH_GET_XCOMP_PERM, &mask));
+	return mask & 1UL << XTILE_DATA;
+}
+
+static bool has_amx(void)
+{
+	pid_t kid = fork();
+	int how;
+
+	if (!kid)
+		_exit(!ask());
+	return waitpid(kid, &how, 0) == kid && !how;
+}
+
+#define SURVIVE_AMX(name)	SURVIVE_IF(name, has_amx(), "no AMX")
+
+struct tile {
+	uint8_t row[ROWS][ROW_LEN];
+};
+
+static void fill(struct tile *tile, int seed)
+{
+	int i, j;
+
+	for (i = 0; i < ROWS; i++)
+		for (j = 0; j < ROW_LEN; j++)
+			tile->row[i][j] = seed * 7 + i * 3 + j;
+}
+
+static TILES void configure(void)
+{
+	struct tile_config config __attribute__((aligned(64))) = { .palette = 1 };
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		config.rows[i] = ROWS;
+		config.row_len[i] = ROW_LEN;
+	}
+	_tile_loadconfig(&config);
+}
+
+static TILES void load(int seed)
+{
+	struct tile tile;
+
+	configure();
+	fill(&tile, seed);
+	_tile_loadd(0, &tile, ROW_LEN);
+	fill(&tile, seed + 1);
+	_tile_loadd(7, &tile, ROW_LEN);
+}
+
+static TILES void compare(int seed)
+{
+	struct tile_config config __attribute__((aligned(64)));
+	struct tile want, got;
+
+	_tile_storeconfig(&config);
+	CHECK(config.palette == 1 && config.rows[7] == ROWS && config.row_len[7] == ROW_LEN);
+	fill(&want, seed);
+	_tile_stored(0, &got, ROW_LEN);
+	CHECK(!memcmp(&want, &got, sizeof(want)));
+	fill(&want, seed + 1);
+	_tile_stored(7, &got, ROW_LEN);
+	CHECK(!memcmp(&want, &got, sizeof(want)));
+	_tile_release();
+}
+
+SURVIVE_AMX(tiles)
+{
+	CHECK(ask());
+	load(1);
+	subject_ready();
+	compare(1);
+	CHECK(is_permitted());
+}
+
+/* Asked for by one thread, for all of them; used by some. */
+static void *use_tiles(void *arg)
+{
+	long seed = (long)arg;
+
+	if (seed & 1)
+		load(seed);
+	while (access("go", F_OK))
+		subject_sleep_ms(1);
+	if (!(seed & 1))
+		load(seed);
+	compare(seed);
+	return NULL;
+}
+
+SURVIVE_AMX(tiles_of_threads)
+{
+	pthread_t threads[4];
+	long i;
+
+	CHECK(ask());
+	for (i = 0; i < 4; i++)
+		CHECK(!pthread_create(&threads[i], NULL, use_tiles, (void *)i));
+	subject_sleep_ms(100);
+	subject_ready();
+	for (i = 0; i < 4; i++)
+		CHECK(!pthread_join(threads[i], NULL));
+}
+
+static bool dies_of_tiles(void)
+{
+	pid_t kid = fork();
+	int how;
+
+	if (!kid) {
+		load(1);
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(kid, &how, 0), kid);
+	return WIFSIGNALED(how) && WTERMSIG(how) == SIGILL;
+}
+
+SURVIVE_AMX(permission_only)
+{
+	CHECK(ask());
+	subject_ready();
+	CHECK(is_permitted());
+	load(2);
+	compare(2);
+}
+
+SURVIVE_AMX(no_permission)
+{
+	subject_ready();
+	CHECK(!is_permitted());
+	CHECK(dies_of_tiles());
+}
+
+TEST_HARNESS_MAIN
