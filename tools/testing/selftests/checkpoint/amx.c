@@ -59,7 +59,7 @@ static void fill(struct tile *tile, int seed)
 
 static TILES void configure(void)
 {
-	struct tile_config config __attribute__((aligned(64))) = { .palette = 1 };
+	_Alignas(64) struct tile_config config = { .palette = 1 };
 	int i;
 
 	for (i = 0; i < 8; i++) {
@@ -82,7 +82,7 @@ static TILES void load(int seed)
 
 static TILES void compare(int seed)
 {
-	struct tile_config config __attribute__((aligned(64)));
+	_Alignas(64) struct tile_config config;
 	struct tile want, got;
 
 	_tile_storeconfig(&config);
