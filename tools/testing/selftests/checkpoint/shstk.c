@@ -126,12 +126,14 @@ SURVIVE_ON(wrong_return)
 	CHECK(WIFSIGNALED(how) && WTERMSIG(how) == SIGSEGV);
 }
 
+static volatile bool ended;
+
 static void *use_stack(void *arg)
 {
 	int depth = (long)arg;
 	unsigned long ssp = stack_pointer();
 
-	while (access("go", F_OK))
+	while (!ended)
 		subject_sleep_ms(1);
 	CHECK_EQ(stack_pointer(), ssp);
 	CHECK_EQ(status(), ARCH_SHSTK_SHSTK);
@@ -163,6 +165,7 @@ SURVIVE_ON(threads)
 	CHECK_EQ(count_stacks(), 5);
 	subject_ready();
 	CHECK_EQ(count_stacks(), 5);
+	ended = true;
 	for (i = 0; i < 4; i++)
 		CHECK(!pthread_join(threads[i], &ret) && ret == (void *)i);
 	while (count_stacks() > 1)
