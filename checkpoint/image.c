@@ -519,6 +519,7 @@ static int ckpt_reader_parse(struct ckpt_reader *r, struct ckpt_rec *rec)
 static void ckpt_reader_consume(struct ckpt_reader *r, const struct ckpt_rec *rec)
 {
 	r->pos += sizeof(struct ckpt_record) + ckpt_align(rec->len);
+	r->peeked = false;
 }
 
 /**
@@ -538,14 +539,23 @@ int ckpt_reader_peek(struct ckpt_reader *r, struct ckpt_rec *rec)
 	for (;;) {
 		if (r->err)
 			return r->err;
+		if (r->peeked) {
+			*rec = r->next;
+			return 0;
+		}
 		if (r->pos == r->len) {
 			err = ckpt_reader_meta(r);
 			if (err)
 				return err;
 		}
 		err = ckpt_reader_parse(r, rec);
-		if (err || ckpt_record_known(rec->type))
+		if (err)
 			return err;
+		if (ckpt_record_known(rec->type)) {
+			r->next = *rec;
+			r->peeked = true;
+			return 0;
+		}
 		if (!(rec->flags & CKPT_RECF_IGNORABLE))
 			return ckpt_reader_fail(r, -E2BIG, "unknown record: newer image");
 		ckpt_reader_consume(r, rec);

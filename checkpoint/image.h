@@ -83,6 +83,8 @@ int ckpt_writer_data(struct ckpt_writer *w, const void *buf, u32 len);
  * @buf: payload of the current META block
  * @len: its length
  * @pos: where in @buf the next record starts
+ * @next: that record, if it was @peeked at
+ * @peeked: it was, and is of a known type
  * @trailer_hash: hash over the headers before the current META block
  * @headers: hash over the block headers
  * @block: header of the current block
@@ -105,6 +107,8 @@ struct ckpt_reader {
 	u8 *buf;
 	u32 len;
 	u32 pos;
+	struct ckpt_rec next;
+	bool peeked;
 	u64 trailer_hash;
 	struct xxh64_state headers;
 	struct ckpt_block block;

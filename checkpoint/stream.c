@@ -154,8 +154,10 @@ static int ckpt_stream_was_read(struct ckpt_ctx *ctx, int err)
 {
 	const struct ckpt_reader *r = &ctx->reader;
 
+	if (!err)
+		return 0;
 	err = ckpt_killed(ctx, err);
-	if (!err || err == -ESRCH)
+	if (err == -ESRCH)
 		return err;
 	if (!r->error)
 		return ckpt_err(ctx, err, "cannot read the image at offset %llu: %s", r->offset,
