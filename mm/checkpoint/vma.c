@@ -53,9 +53,9 @@ static const struct {
 #define VM_DERIVED	(VM_SHARED | VM_SOFTDIRTY | ARCH_VM_PKEY_FLAGS)
 
 /*
- * Mappings that were not merged with their neighbour stay apart. No saved
- * mapping has this flag of device memory, and mmap_region() does nothing else
- * about it.
+ * Mappings that were not merged with their neighbour stay apart: every second
+ * one has this flag of device memory until all are there. No saved mapping has
+ * it, and mmap_region() does nothing else about it.
  */
 #define VM_NOMERGE	VM_ALLOW_ANY_UNCACHED
 
@@ -414,13 +414,15 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 		return ret;
 	if (unreserved)
 		flags |= VM_NORESERVE;
-	addr = mmap_region(file, rec->start, rec->end - rec->start, flags | VM_NOMERGE,
-			   rec->pgoff, NULL);
+	if (mm->map_count % 2)
+		flags |= VM_NOMERGE;
+	addr = mmap_region(file, rec->start, rec->end - rec->start, flags, rec->pgoff, NULL);
 	if (IS_ERR_VALUE(addr)) {
 		vm_unacct_memory(charged);
 		return addr;
 	}
-	vm_flags_clear(vma_lookup(mm, addr), VM_NOMERGE | (unreserved ? VM_NORESERVE : 0));
+	if (unreserved)
+		vm_flags_clear(vma_lookup(mm, addr), VM_NORESERVE);
 	return 0;
 }
 
@@ -525,7 +527,6 @@ static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end,
 				ckpt_whom(ctx), rec.start, rec.end);
 	ret = map_vma(ctx, mm, &rec);
 	if (!ret) {
-		/* Before the name, which may merge it with a neighbour. */
 		ckpt_policy_set_vma(mm, rec.start, policy);
 		ret = name_vma(mm, &rec, name, len);
 	}
@@ -535,17 +536,7 @@ static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end,
 	return rec.cow_objref ? ckpt_cow_link(ctx, mm, &rec) : 0;
 }
 
-/**
- * ckpt_mm_read_vmas() - make the mappings that ckpt_mm_write_vmas() wrote
- * @ctx: the restart
- * @mm: address space of current, without mappings but those of the architecture
- *
- * Grants nothing that current could not have mapped itself.
- *
- * Context: Process context of the owner, no locks.
- * Return: 0, or an errno after ckpt_err().
- */
-int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
+static int read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
 	struct mempolicy *policy;
 	u64 prev_end = 0;
@@ -560,9 +551,37 @@ int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 		if (ret)
 			return ret;
 	}
-	if (ret < 0)
-		return ret;
-	return ckpt_read(ctx, CKPT_REC_VMA_END, NULL, 0);
+	return min(ret, 0);
+}
+
+static void merge_again(struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma)
+		if (vma->vm_flags & VM_NOMERGE)
+			vm_flags_clear(vma, VM_NOMERGE);
+	mmap_write_unlock(mm);
+}
+
+/**
+ * ckpt_mm_read_vmas() - make the mappings that ckpt_mm_write_vmas() wrote
+ * @ctx: the restart
+ * @mm: address space of current, without mappings but those of the architecture
+ *
+ * Grants nothing that current could not have mapped itself.
+ *
+ * Context: Process context of the owner, no locks.
+ * Return: 0, or an errno after ckpt_err().
+ */
+int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	int ret = read_vmas(ctx, mm);
+
+	merge_again(mm);
+	return ret ? ret : ckpt_read(ctx, CKPT_REC_VMA_END, NULL, 0);
 }
 
 /* The first locked mapping from @addr on. */
