@@ -554,7 +554,19 @@ static int read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	return min(ret, 0);
 }
 
-static void merge_again(struct mm_struct *mm)
+/*
+ * As in dup_mmap(), the tree of mappings is changed in place while they come:
+ * current, which is in the kernel, is the only one to have this mm, and nobody
+ * else looks at the tree without the lock.
+ */
+static void vmas_begin(struct mm_struct *mm)
+{
+	mmap_write_lock(mm);
+	mt_clear_in_rcu(&mm->mm_mt);
+	mmap_write_unlock(mm);
+}
+
+static void vmas_end(struct mm_struct *mm)
 {
 	VMA_ITERATOR(vmi, mm, 0);
 	struct vm_area_struct *vma;
@@ -563,6 +575,7 @@ static void merge_again(struct mm_struct *mm)
 	for_each_vma(vmi, vma)
 		if (vma->vm_flags & VM_NOMERGE)
 			vm_flags_clear(vma, VM_NOMERGE);
+	mt_set_in_rcu(&mm->mm_mt);
 	mmap_write_unlock(mm);
 }
 
@@ -578,9 +591,11 @@ static void merge_again(struct mm_struct *mm)
  */
 int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	int ret = read_vmas(ctx, mm);
+	int ret;
 
-	merge_again(mm);
+	vmas_begin(mm);
+	ret = read_vmas(ctx, mm);
+	vmas_end(mm);
 	return ret ? ret : ckpt_read(ctx, CKPT_REC_VMA_END, NULL, 0);
 }
 
