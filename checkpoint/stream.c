@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
+#include <linux/workqueue.h>
 #include <linux/xxhash.h>
 
 #include "internal.h"
@@ -549,14 +550,40 @@ int ckpt_peek(struct ckpt_ctx *ctx)
 	return err ?: rec.type;
 }
 
-/* Reads straight into the pages, then hashes them there. */
-static int ckpt_read_piece_bvec(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
+/* A piece of page contents that was read, and is hashed while the next one is. */
+struct ckpt_piece {
+	struct work_struct work;
+	struct ckpt_reader *reader;
+	const struct bio_vec *bvec;
+	struct bvec_iter at;
+};
+
+static void ckpt_piece_hash(struct work_struct *work)
 {
-	struct bvec_iter at = { .bi_size = len, .bi_bvec_done = to->iov_offset };
-	struct ckpt_reader *r = &ctx->reader;
-	struct iov_iter part = *to;
+	struct ckpt_piece *piece = container_of(work, struct ckpt_piece, work);
+	struct bvec_iter at;
 	struct bio_vec bv;
 	void *addr;
+
+	for_each_bvec(bv, piece->bvec, at, piece->at) {
+		addr = bvec_kmap_local(&bv);
+		ckpt_reader_hash(piece->reader, addr, bv.bv_len);
+		kunmap_local(addr);
+	}
+}
+
+static void ckpt_piece_done(struct ckpt_piece *piece)
+{
+	/* the other CPUs had no time for it */
+	if (cancel_work_sync(&piece->work))
+		ckpt_piece_hash(&piece->work);
+}
+
+/* Reads straight into the pages. */
+static int ckpt_piece_read(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
+{
+	struct ckpt_reader *r = &ctx->reader;
+	struct iov_iter part = *to;
 	ssize_t n;
 
 	iov_iter_truncate(&part, len);
@@ -565,28 +592,57 @@ static int ckpt_read_piece_bvec(struct ckpt_ctx *ctx, struct iov_iter *to, size_
 		return ckpt_reader_fail(r, n, NULL);
 	if (n < len)
 		return ckpt_reader_fail(r, -EINVAL, "image is truncated");
-	for_each_bvec(bv, to->bvec, at, at) {
-		addr = bvec_kmap_local(&bv);
-		ckpt_reader_hash(r, addr, bv.bv_len);
-		kunmap_local(addr);
-	}
 	iov_iter_advance(to, len);
 	return ckpt_reader_data_take(r, len);
 }
 
+/* The hash is one over all pieces, in order. A single one is not worth waking anybody. */
+static int ckpt_read_bvecs(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
+{
+	struct ckpt_piece piece = { .reader = &ctx->reader };
+	size_t n;
+	int err = 0;
+
+	INIT_WORK_ONSTACK(&piece.work, ckpt_piece_hash);
+	for (; len; len -= n) {
+		struct bvec_iter at = { .bi_bvec_done = to->iov_offset };
+		const struct bio_vec *bvec = to->bvec;
+
+		n = min_t(size_t, len, CKPT_STREAM_PIECE);
+		err = ckpt_piece_read(ctx, to, n);
+		ckpt_piece_done(&piece);
+		if (err)
+			break;
+		at.bi_size = n;
+		piece.bvec = bvec;
+		piece.at = at;
+		if (n < len)
+			queue_work(system_unbound_wq, &piece.work);
+		else
+			ckpt_piece_hash(&piece.work);
+	}
+	destroy_work_on_stack(&piece.work);
+	return err;
+}
+
 /* Other memory may be written to by others, so that it cannot be hashed in place. */
-static int ckpt_read_piece_copy(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
+static int ckpt_read_copy(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
 {
 	void *buf = ckpt_stream_bounce(ctx, CKPT_STREAM_PIECE);
+	size_t n;
 	int err;
 
 	if (!buf)
 		return ckpt_reader_fail(&ctx->reader, -ENOMEM, NULL);
-	err = ckpt_reader_data(&ctx->reader, buf, len);
-	if (err)
-		return err;
-	if (copy_to_iter(buf, len, to) != len)
-		return ckpt_reader_fail(&ctx->reader, -EFAULT, "page contents have no place");
+	for (; len; len -= n) {
+		n = min_t(size_t, len, CKPT_STREAM_PIECE);
+		err = ckpt_reader_data(&ctx->reader, buf, n);
+		if (err)
+			return err;
+		if (copy_to_iter(buf, n, to) != n)
+			return ckpt_reader_fail(&ctx->reader, -EFAULT,
+						"page contents have no place");
+	}
 	return 0;
 }
 
@@ -606,17 +662,14 @@ static int ckpt_read_piece_copy(struct ckpt_ctx *ctx, struct iov_iter *to, size_
 int ckpt_read_data(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
 {
 	struct ckpt_reader *r = &ctx->reader;
-	size_t n;
 	int err;
 
 	err = ckpt_reader_data_begin(r);
 	if (!err && (len > r->data_left || len > iov_iter_count(to)))
 		err = ckpt_reader_fail(r, -EINVAL, "page contents are missing");
-	for (; !err && len; len -= n) {
-		n = min_t(size_t, len, CKPT_STREAM_PIECE);
-		err = iov_iter_is_bvec(to) ? ckpt_read_piece_bvec(ctx, to, n) :
-					     ckpt_read_piece_copy(ctx, to, n);
-	}
+	if (!err && len)
+		err = iov_iter_is_bvec(to) ? ckpt_read_bvecs(ctx, to, len) :
+					     ckpt_read_copy(ctx, to, len);
 	return ckpt_stream_was_read(ctx, err);
 }
 
