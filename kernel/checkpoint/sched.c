@@ -185,6 +185,16 @@ static void overrun_restore_late(void *data)
 	sched_setattr_nocheck(current, attr);
 }
 
+/* Most tasks are ordinary ones, as the restarter is. */
+static bool policy_is(const struct ckpt_rec_task_sched *rec)
+{
+	return rec->policy == SCHED_NORMAL && current->policy == SCHED_NORMAL &&
+	       !rec->rt_priority && rec->nice == task_nice(current) &&
+	       !rec->flags && !current->sched_reset_on_fork && !current->se.custom_slice &&
+	       rec->util_min == clamp_get(current, UCLAMP_MIN) &&
+	       rec->util_max == clamp_get(current, UCLAMP_MAX);
+}
+
 static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched *rec,
 			  const struct ckpt_sched_deadline *dl)
 {
@@ -199,6 +209,8 @@ static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched
 	};
 	int err;
 
+	if (policy_is(rec))
+		return 0;
 	if (dl)
 		deadline_set(&attr, dl);
 	clamps_set(&attr, rec);
