@@ -26,6 +26,26 @@ static long outside_vmas(struct ckpt_ctx *ctx, struct file *file)
 	return users;
 }
 
+/*
+ * What maps a file of overlayfs holds the file underneath. An open file of
+ * overlayfs that is still there holds it once, and nobody else can.
+ */
+static long overlay_users(struct file *file)
+{
+	struct address_space *mapping = file->f_mapping;
+	struct vm_area_struct *vma;
+	long mapped = 0;
+
+	if (!(file->f_mode & FMODE_BACKING))
+		return 0;
+	i_mmap_lock_read(mapping);
+	vma_interval_tree_foreach(vma, &mapping->i_mmap, 0, ULONG_MAX)
+		mapped += vma->vm_file == file;
+	i_mmap_unlock_read(mapping);
+	/* The hash has a reference, too. */
+	return file_count(file) > mapped + 1;
+}
+
 struct exe_search {
 	struct file *file;
 	struct xarray mms;
@@ -55,7 +75,8 @@ static int count_exe(struct task_struct *task, void *arg)
  * @ptr: the file
  *
  * Context: May sleep. Walks all tasks: for files whose counts differ only.
- * Return: the number of references that come from mms outside the tree.
+ * Return: the number of references that come from mms outside the tree, and
+ * from overlayfs.
  */
 long ckpt_file_mapped_outside(struct ckpt_ctx *ctx, void *ptr)
 {
@@ -64,5 +85,5 @@ long ckpt_file_mapped_outside(struct ckpt_ctx *ctx, void *ptr)
 	xa_init(&search.mms);
 	ckpt_visit_outsiders(ctx, count_exe, &search);
 	xa_destroy(&search.mms);
-	return outside_vmas(ctx, ptr) + search.users;
+	return outside_vmas(ctx, ptr) + search.users + overlay_users(ptr);
 }

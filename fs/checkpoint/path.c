@@ -258,6 +258,13 @@ static const char *kind_name(umode_t mode)
 	return "special file";
 }
 
+/* A mapping still shows the file that it was before somebody wrote to it. */
+static bool is_outdated(struct file *file)
+{
+	return file->f_mode & FMODE_BACKING &&
+	       file_inode(file) != d_real_inode(file_user_path(file)->dentry);
+}
+
 static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 {
 	const struct path *path = file_user_path(file);
@@ -271,6 +278,8 @@ static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 		return -ENOMEM;
 
 	why = ckpt_path_obstacle(ctx, path, buf);
+	if (!why && is_outdated(file))
+		why = "changed since it was mapped: overlayfs has copied it";
 	if (IS_ERR(why)) {
 		err = PTR_ERR(why);
 	} else if (why) {
