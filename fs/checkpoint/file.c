@@ -487,7 +487,6 @@ static void *file_restore(struct ckpt_ctx *ctx)
 		return ERR_PTR(err);
 	if ((rec.f_flags & ~(VALID_OPEN_FLAGS | __FMODE_EXEC)) ||
 	    (rec.f_flags & (O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | FASYNC)) ||
-	    (rec.f_flags & O_ACCMODE) == O_ACCMODE ||
 	    (rec.f_mode & ~(CKPT_FMODE_READ | CKPT_FMODE_WRITE | CKPT_FMODE_RANDOM |
 			    CKPT_FMODE_NOREUSE)) ||
 	    rec.f_pos < 0)
