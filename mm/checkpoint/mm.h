@@ -180,6 +180,7 @@ void ckpt_shmem_put_seal(struct file *file, unsigned int seals);
 
 /* tmpfs.c */
 bool ckpt_tmpfs_unlinked(struct file *file);
+const char *ckpt_tmpfs_obstacle(struct file *file);
 int ckpt_tmpfs_collect(struct ckpt_ctx *ctx, struct file *file);
 char *ckpt_tmpfs_mount(struct ckpt_ctx *ctx, struct file *file, char *buf);
 char *ckpt_tmpfs_name(struct file *file, char *buf);

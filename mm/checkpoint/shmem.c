@@ -521,11 +521,11 @@ const struct ckpt_obj_ops ckpt_shmem_obj_ops = {
 
 static int shmem_file_collect(struct ckpt_ctx *ctx, struct file *file)
 {
+	const char *why = ckpt_tmpfs_obstacle(file);
 	int ret = 0;
 
-	if (file_inode(file)->i_mode & (S_ISUID | S_ISGID | S_ISVTX))
-		ret = ckpt_file_refuse(ctx, file, "%pD4: set-user-ID, set-group-ID or sticky bit",
-				       file);
+	if (why)
+		ret = ckpt_file_refuse(ctx, file, "%pD4: %s", file, why);
 	if (!ret && ckpt_tmpfs_unlinked(file))
 		ret = ckpt_tmpfs_collect(ctx, file);
 	if (!ret)

@@ -64,8 +64,19 @@ static bool has_only_labels(struct simple_xattrs *xattrs)
 	return !node;
 }
 
-static const char *inode_obstacle(struct inode *inode)
+/**
+ * ckpt_tmpfs_obstacle() - why a file in memory cannot be made again
+ * @file: an unlinked file of a tmpfs, or a memfd
+ *
+ * Context: Any.
+ * Return: The reason as text, or NULL.
+ */
+const char *ckpt_tmpfs_obstacle(struct file *file)
 {
+	struct inode *inode = file_inode(file);
+
+	if (inode->i_mode & (S_ISUID | S_ISGID | S_ISVTX))
+		return "set-user-ID, set-group-ID or sticky bit";
 	if (had_several_names(inode))
 		return "had several names";
 	if (!has_only_labels(&SHMEM_I(inode)->xattrs))
@@ -81,7 +92,7 @@ static struct path mount_of(struct file *file)
 }
 
 /**
- * ckpt_tmpfs_collect() - refuse an unlinked file that cannot be made again
+ * ckpt_tmpfs_collect() - refuse an unlinked file whose mount cannot be found again
  * @ctx: the checkpoint
  * @file: ckpt_tmpfs_unlinked()
  *
@@ -90,13 +101,11 @@ static struct path mount_of(struct file *file)
  */
 int ckpt_tmpfs_collect(struct ckpt_ctx *ctx, struct file *file)
 {
-	const char *why = inode_obstacle(file_inode(file));
 	struct path path = mount_of(file);
+	const char *why;
 	char *buf;
 	int ret;
 
-	if (why)
-		return ckpt_file_refuse(ctx, file, "unlinked file %pD4: %s", file, why);
 	buf = __getname();
 	if (!buf)
 		return -ENOMEM;

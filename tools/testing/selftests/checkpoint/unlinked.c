@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Files that only their users keep: unlinked from a tmpfs, never linked, memfds under seal. */
 #include <linux/memfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/xattr.h>
 
@@ -322,6 +323,27 @@ TEST_F(refuse, opened_by_an_outsider)
 	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0);
 	self->s.pid = 0;
+}
+
+#ifndef FS_NODUMP_FL
+#define FS_NODUMP_FL		0x40
+#define FS_IOC_SETFLAGS		_IOW('f', 2, long)
+#endif
+
+REFUSE(extended_attributes_of_a_memfd, EOPNOTSUPP, "extended attributes")
+{
+	int fd = syscall(SYS_memfd_create, "attributes", 0);
+
+	CHECK(!fsetxattr(fd, "trusted.ckpt", "x", 1, 0));
+	subject_ready();
+}
+
+REFUSE(attributes_of_a_memfd, EOPNOTSUPP, "attributes (chattr)")
+{
+	int fd = syscall(SYS_memfd_create, "attributes", 0), flags = FS_NODUMP_FL;
+
+	CHECK(!ioctl(fd, FS_IOC_SETFLAGS, &flags));
+	subject_ready();
 }
 
 TEST_HARNESS_MAIN
