@@ -192,6 +192,14 @@ static int exe_to_image(struct ckpt_ctx *ctx, struct mm_struct *mm, struct ckpt_
 	return 0;
 }
 
+/* As /proc/PID/status tells it: the plain counters lag behind. */
+static unsigned long hiwater_rss(struct mm_struct *mm)
+{
+	return max(mm->hiwater_rss, get_mm_counter_sum(mm, MM_ANONPAGES) +
+				    get_mm_counter_sum(mm, MM_FILEPAGES) +
+				    get_mm_counter_sum(mm, MM_SHMEMPAGES));
+}
+
 static int write_fields(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
 	struct ckpt_rec_mm rec = {
@@ -200,7 +208,7 @@ static int write_fields(struct ckpt_ctx *ctx, struct mm_struct *mm)
 		.mmap_legacy_base = mm->mmap_legacy_base,
 		.mmap_compat_base = mm->mmap_compat_base,
 		.mmap_compat_legacy_base = mm->mmap_compat_legacy_base,
-		.hiwater_rss = get_mm_hiwater_rss(mm),
+		.hiwater_rss = hiwater_rss(mm),
 		.hiwater_vm = get_mm_hiwater_vm(mm),
 		.flags = mm_flags_to_image(mm),
 		.dumpable = get_dumpable(mm),
