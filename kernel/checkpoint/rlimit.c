@@ -25,6 +25,29 @@ static int rlimit_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return ckpt_write(ctx, CKPT_REC_TASK_RLIMITS, &rec, sizeof(rec));
 }
 
+static void sigpending_limit_late(void *data)
+{
+	task_lock(current->group_leader);
+	current->signal->rlim[RLIMIT_SIGPENDING] = *(struct rlimit *)data;
+	task_unlock(current->group_leader);
+}
+
+/*
+ * Signals and timers come after the limits, and were perhaps there before this
+ * one was lowered: then it is lowered when they are back. Changes @lim to what
+ * will do for now.
+ */
+static int sigpending_limit(struct ckpt_ctx *ctx, struct rlimit *lim, const struct rlimit *old)
+{
+	struct rlimit late = *lim;
+
+	if (lim->rlim_cur >= old->rlim_cur || lim->rlim_cur > lim->rlim_max)
+		return 0;
+	lim->rlim_cur = old->rlim_cur;
+	lim->rlim_max = max(lim->rlim_max, old->rlim_cur);
+	return ckpt_task_defer(ctx, sigpending_limit_late, &late, sizeof(late));
+}
+
 static int rlimit_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
 	struct ckpt_rec_task_rlimits rec;
@@ -40,7 +63,9 @@ static int rlimit_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 		old = current->signal->rlim[i];
 		if (lim.rlim_cur == old.rlim_cur && lim.rlim_max == old.rlim_max)
 			continue;
-		err = do_prlimit(current, i, &lim, NULL);
+		err = i == RLIMIT_SIGPENDING ? sigpending_limit(ctx, &lim, &old) : 0;
+		if (!err)
+			err = do_prlimit(current, i, &lim, NULL);
 		if (err)
 			return ckpt_err(ctx, err, "%s: cannot set resource limit %d to %llu:%llu",
 					ckpt_whom(ctx), i, rec.limit[i].cur, rec.limit[i].max);
