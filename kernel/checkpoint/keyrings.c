@@ -59,13 +59,30 @@ static int missed(struct ckpt_ctx *ctx, const char *which, struct key *keyring)
 	return 0;
 }
 
+/* Where request_key(2) puts keys, of KEYCTL_SET_REQKEY_KEYRING, and whose it answers. */
+static int missed_requests(struct ckpt_ctx *ctx, const struct cred *cred)
+{
+	const char *what = NULL;
+
+	if (cred->request_key_auth)
+		what = "authority to instantiate a key";
+	else if (cred->jit_keyring != current_cred()->jit_keyring)
+		what = "default keyring for requested keys";
+	if (!what)
+		return 0;
+	if (!(ckpt_flags(ctx) & CHECKPOINT_DROP_KEYRINGS))
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx), what);
+	ckpt_warn(ctx, "%s: its %s is not saved", ckpt_whom(ctx), what);
+	return 0;
+}
+
 /**
  * ckpt_keyrings_collect() - Refuse a task that would miss its keys
  * @ctx: the checkpoint
  * @cred: credentials of a frozen task
  *
  * Context: May sleep.
- * Return: 0, or -EOPNOTSUPP if there are keys that may not be dropped.
+ * Return: 0, or -EOPNOTSUPP if there is something that may not be dropped.
  */
 int ckpt_keyrings_collect(struct ckpt_ctx *ctx, const struct cred *cred)
 {
@@ -78,5 +95,5 @@ int ckpt_keyrings_collect(struct ckpt_ctx *ctx, const struct cred *cred)
 	if (!err && cred->session_keyring != current_cred()->session_keyring &&
 	    has_keys(cred->session_keyring))
 		err = missed(ctx, "session", cred->session_keyring);
-	return err;
+	return err ?: missed_requests(ctx, cred);
 }
