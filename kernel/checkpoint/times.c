@@ -49,6 +49,30 @@ static void io_set(struct task_io_accounting *ioac, const struct ckpt_io_usage *
 #endif
 }
 
+/*
+ * User and system time are told in proportion to the ticks, but never less than
+ * before: what was told last is state of its own.
+ */
+static void told_get(struct ckpt_told_times *told, struct prev_cputime *prev)
+{
+#ifndef CONFIG_VIRT_CPU_ACCOUNTING_NATIVE
+	raw_spin_lock_irq(&prev->lock);
+	told->utime = prev->utime;
+	told->stime = prev->stime;
+	raw_spin_unlock_irq(&prev->lock);
+#endif
+}
+
+static void told_set(struct prev_cputime *prev, const struct ckpt_told_times *told)
+{
+#ifndef CONFIG_VIRT_CPU_ACCOUNTING_NATIVE
+	raw_spin_lock_irq(&prev->lock);
+	prev->utime = told->utime;
+	prev->stime = told->stime;
+	raw_spin_unlock_irq(&prev->lock);
+#endif
+}
+
 static int times_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_times rec = {
@@ -66,13 +90,15 @@ static int times_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		.boot_start = task->start_boottime,
 	};
 
+	told_get(&rec.told, &task->prev_cputime);
 	io_get(&rec.io, &task->ioac);
 	return ckpt_write(ctx, CKPT_REC_TASK_TIMES, &rec, sizeof(rec));
 }
 
 /* Can @more be added to what the process of @task has used already? */
 static int check_cpu_time(struct ckpt_ctx *ctx, struct task_struct *task,
-			  const struct ckpt_usage *more, u64 runtime)
+			  const struct ckpt_usage *more, const struct ckpt_told_times *told,
+			  u64 runtime)
 {
 	struct task_cputime used;
 
@@ -80,6 +106,7 @@ static int check_cpu_time(struct ckpt_ctx *ctx, struct task_struct *task,
 	if (more->utime > CKPT_MAX_CPU_TIME || used.utime > CKPT_MAX_CPU_TIME - more->utime ||
 	    more->stime > CKPT_MAX_CPU_TIME || used.stime > CKPT_MAX_CPU_TIME - more->stime ||
 	    runtime > CKPT_MAX_CPU_TIME || used.sum_exec_runtime > CKPT_MAX_CPU_TIME - runtime ||
+	    told->utime > CKPT_MAX_CPU_TIME || told->stime > CKPT_MAX_CPU_TIME ||
 	    more->gtime > more->utime)
 		return ckpt_err(ctx, -EINVAL, "%s: impossible CPU times", ckpt_whom(ctx));
 	return 0;
@@ -113,11 +140,12 @@ static int times_restore_task(struct ckpt_ctx *ctx, struct task_struct *task,
 
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (!err)
-		err = check_cpu_time(ctx, task, &rec.usage, rec.runtime);
+		err = check_cpu_time(ctx, task, &rec.usage, &rec.told, rec.runtime);
 	if (err)
 		return err;
 
 	restore_cpu_time(task, &rec);
+	told_set(&task->prev_cputime, &rec.told);
 	task->nvcsw = rec.usage.nvcsw;
 	task->nivcsw = rec.usage.nivcsw;
 	task->min_flt = rec.usage.min_flt;
@@ -173,6 +201,7 @@ static int usage_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		.runtime = sig->sum_sched_runtime,
 	};
 
+	told_get(&rec.told, &sig->prev_cputime);
 	io_get(&rec.io, &sig->ioac);
 	return ckpt_write(ctx, CKPT_REC_TASK_USAGE, &rec, sizeof(rec));
 }
@@ -214,7 +243,7 @@ static int usage_restore_process(struct ckpt_ctx *ctx, struct task_struct *task,
 
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (!err)
-		err = check_cpu_time(ctx, task, &rec.threads, rec.runtime);
+		err = check_cpu_time(ctx, task, &rec.threads, &rec.told, rec.runtime);
 	if (err)
 		return err;
 
@@ -222,6 +251,7 @@ static int usage_restore_process(struct ckpt_ctx *ctx, struct task_struct *task,
 	account_group_system_time(task, rec.threads.stime - sig->stime);
 	account_group_exec_runtime(task, rec.runtime - sig->sum_sched_runtime);
 
+	told_set(&sig->prev_cputime, &rec.told);
 	write_seqlock_irq(&sig->stats_lock);
 	restore_threads(sig, &rec.threads);
 	restore_children(sig, &rec.children);

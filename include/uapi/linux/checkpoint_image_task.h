@@ -214,8 +214,19 @@ struct ckpt_io_usage {
 };
 
 /**
+ * struct ckpt_told_times - CPU time as it was told last, below which none is told [ns]
+ * @utime: in user mode
+ * @stime: in the kernel
+ */
+struct ckpt_told_times {
+	__u64 utime;
+	__u64 stime;
+};
+
+/**
  * struct ckpt_rec_task_times - CKPT_REC_TASK_TIMES, for each thread
  * @usage: what it has used
+ * @told: as it was told last
  * @io: what it has read and written
  * @runtime: time on a CPU as the scheduler measures it [ns], of
  *	CLOCK_THREAD_CPUTIME_ID
@@ -225,6 +236,7 @@ struct ckpt_io_usage {
  */
 struct ckpt_rec_task_times {
 	struct ckpt_usage usage;
+	struct ckpt_told_times told;
 	struct ckpt_io_usage io;
 	__u64 runtime;
 	__s64 start;
@@ -234,12 +246,14 @@ struct ckpt_rec_task_times {
 /**
  * struct ckpt_rec_task_usage - CKPT_REC_TASK_USAGE, for each process
  * @threads: what threads that are dead have used
+ * @told: CPU time of all threads as it was told last
  * @children: what children that were waited for have used
  * @io: what dead threads and children have read and written
  * @runtime: time on a CPU of the dead threads [ns]
  */
 struct ckpt_rec_task_usage {
 	struct ckpt_usage threads;
+	struct ckpt_told_times told;
 	struct ckpt_usage children;
 	struct ckpt_io_usage io;
 	__u64 runtime;

@@ -53,6 +53,32 @@ SURVIVE(cpu_clocks_go_on)
 	CHECK(rusage_us(RUSAGE_SELF) < usage + 10000000);
 }
 
+static bool less(const struct timeval *a, const struct timeval *b)
+{
+	return timercmp(a, b, <);
+}
+
+/* Estimates: what was told once is the least that is told ever after. */
+SURVIVE(neither_time_goes_back)
+{
+	struct rusage before, after, thread_before, thread_after;
+	int i;
+
+	for (i = 0; i < 30; i++) {
+		burn_ms(3);
+		subject_sleep_ms(1);
+		CHECK(!getrusage(RUSAGE_SELF, &before));
+		CHECK(!getrusage(RUSAGE_THREAD, &thread_before));
+	}
+	subject_ready();
+	CHECK(!getrusage(RUSAGE_THREAD, &thread_after));
+	CHECK(!getrusage(RUSAGE_SELF, &after));
+	CHECK(!less(&after.ru_utime, &before.ru_utime));
+	CHECK(!less(&after.ru_stime, &before.ru_stime));
+	CHECK(!less(&thread_after.ru_utime, &thread_before.ru_utime));
+	CHECK(!less(&thread_after.ru_stime, &thread_before.ru_stime));
+}
+
 SURVIVE(usage_of_children)
 {
 	struct rusage before, after;
@@ -196,6 +222,25 @@ SURVIVE(high_water_marks)
 	subject_ready();
 	CHECK_EQ(status_kb("VmPeak:"), peak);
 	CHECK_EQ(status_kb("VmHWM:"), hwm);
+}
+
+/* Memory of files is not there after a restart, but it was. */
+SURVIVE(high_water_mark_of_files)
+{
+	size_t size = 8 << 20, i;
+	int fd = open("file", O_CREAT | O_RDWR, 0600);
+	long hwm;
+	char *p;
+
+	CHECK(fd >= 0 && !ftruncate(fd, size));
+	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	for (i = 0; i < size; i += 4096)
+		CHECK_EQ(*(volatile char *)(p + i), 0);
+	hwm = status_kb("VmHWM:");
+	CHECK(hwm >= 8 << 10);
+	subject_ready();
+	CHECK(status_kb("VmHWM:") >= hwm);
 }
 
 TEST_HARNESS_MAIN
