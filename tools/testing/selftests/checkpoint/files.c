@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Open files, descriptor tables, working and root directories. */
+#include <linux/bpf.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
@@ -35,6 +38,19 @@ SURVIVE(regular_file_and_offset)
 	CHECK_EQ(write(fd, "x", 1), 1);
 	CHECK_EQ(pread(fd, &c, 1, 5), 1);
 	CHECK_EQ(c, 'x');
+}
+
+/* Neither for reading nor for writing, as ioctl(2) needs no more. */
+SURVIVE(no_access_mode)
+{
+	int fd = make("file", O_ACCMODE, "x");
+	char c;
+
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_ACCMODE);
+	subject_ready();
+	CHECK_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_ACCMODE);
+	CHECK(read(fd, &c, 1) == -1 && errno == EBADF);
+	CHECK(write(fd, &c, 1) == -1 && errno == EBADF);
 }
 
 SURVIVE(open_flags)
@@ -138,6 +154,50 @@ SURVIVE(directory)
 	CHECK(fd >= 0);
 	subject_ready();
 	CHECK(openat(fd, "file", O_RDONLY) >= 0);
+}
+
+#define ENTRIES	200
+
+/* Reads some of a directory, or all that is left: each entry once. */
+static void read_entries(int fd, char *seen, bool all)
+{
+	char buf[1024], *p;
+	long n;
+
+	do {
+		n = syscall(SYS_getdents64, fd, buf, sizeof(buf));
+		CHECK(n >= 0);
+		for (p = buf; p < buf + n; p += *(unsigned short *)(p + 16))
+			if (p[19] == 'e')
+				seen[atoi(p + 20)]++;
+	} while (all && n);
+}
+
+SURVIVE(directory_that_is_half_read)
+{
+	char name[16], seen[ENTRIES] = "";
+	int fd, i;
+
+	CHECK(!mkdir("many", 0755));
+	for (i = 0; i < ENTRIES; i++) {
+		snprintf(name, sizeof(name), "many/e%d", i);
+		CHECK(!mknod(name, S_IFREG | 0644, 0));
+	}
+	fd = open("many", O_RDONLY | O_DIRECTORY);
+	read_entries(fd, seen, false);
+	subject_ready();
+	read_entries(fd, seen, true);
+	for (i = 0; i < ENTRIES; i++)
+		CHECK_EQ(seen[i], 1);
+}
+
+REFUSE(removed_working_directory, EOPNOTSUPP, "current directory")
+{
+	CHECK(!mkdir("gone", 0755) && !mkdir("stay", 0755));
+	CHECK(!chdir("gone") && !rmdir("../gone"));
+	CHECK(!mknod("../ready", S_IFREG | 0644, 0));
+	while (access("../go", F_OK))
+		subject_sleep_ms(5);
 }
 
 SURVIVE(symlink_by_o_path)
@@ -308,6 +368,104 @@ REFUSE(signalfd, EOPNOTSUPP, "signalfd")
 REFUSE(inotify, EOPNOTSUPP, "inotify")
 {
 	CHECK(inotify_init() >= 0);
+	subject_ready();
+}
+
+REFUSE(fanotify, EOPNOTSUPP, "fanotify")
+{
+	CHECK(fanotify_init(FAN_CLASS_NOTIF, O_RDONLY) >= 0);
+	subject_ready();
+}
+
+REFUSE(pidfd, EOPNOTSUPP, "pidfd")
+{
+	CHECK(syscall(SYS_pidfd_open, getpid(), 0) >= 0);
+	subject_ready();
+}
+
+REFUSE(namespace, EOPNOTSUPP, "namespace")
+{
+	CHECK(open("/proc/self/ns/uts", O_RDONLY) >= 0);
+	subject_ready();
+}
+
+REFUSE(file_of_a_process, EOPNOTSUPP, "belongs to one process")
+{
+	CHECK(open("/proc/self/status", O_RDONLY) >= 0);
+	subject_ready();
+}
+
+static int make_bpf_map(void)
+{
+	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
+				.max_entries = 1 };
+
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+static bool has_bpf(void)
+{
+	int fd = make_bpf_map();
+
+	close(fd);
+	return fd >= 0;
+}
+
+REFUSE_IF(bpf_map, has_bpf(), "no CONFIG_BPF_SYSCALL", EOPNOTSUPP, "bpf-map")
+{
+	CHECK(make_bpf_map() >= 0);
+	subject_ready();
+}
+
+static bool has_mqueue(void)
+{
+	return mq_open("/ckpt-none", O_RDONLY) == -1 && errno == ENOENT;
+}
+
+REFUSE_IF(message_queue, has_mqueue(), "no CONFIG_POSIX_MQUEUE", EOPNOTSUPP, "mqueue")
+{
+	CHECK(mq_open("/ckpt-test", O_CREAT | O_RDWR, 0600, NULL) >= 0);
+	CHECK(!mq_unlink("/ckpt-test"));
+	subject_ready();
+}
+
+static void make_pipe(int *fds)
+{
+	CHECK(!pipe(fds));
+}
+
+REFUSE(signal_owner, EOPNOTSUPP, "signal owner")
+{
+	int fds[2];
+
+	make_pipe(fds);
+	CHECK(!fcntl(fds[0], F_SETOWN, getpid()));
+	subject_ready();
+}
+
+REFUSE(signal_instead_of_sigio, EOPNOTSUPP, "signal owner")
+{
+	int fds[2];
+
+	make_pipe(fds);
+	CHECK(!fcntl(fds[0], F_SETSIG, SIGUSR1));
+	subject_ready();
+}
+
+REFUSE(signal_driven, EOPNOTSUPP, "O_ASYNC")
+{
+	int fds[2];
+
+	make_pipe(fds);
+	CHECK(!fcntl(fds[0], F_SETFL, O_ASYNC));
+	subject_ready();
+}
+
+REFUSE(dnotify, EOPNOTSUPP, "F_NOTIFY")
+{
+	int fd = open("/", O_RDONLY);
+
+	CHECK(!fcntl(fd, F_NOTIFY, DN_ATTRIB));
 	subject_ready();
 }
 

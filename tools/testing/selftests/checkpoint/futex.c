@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Futexes, robust lists, priority inheritance, clear_child_tid. */
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
 
@@ -118,6 +119,137 @@ SURVIVE(condition_variable_and_join)
 	CHECK(!pthread_mutex_unlock(&mutex));
 	for (i = 0; i < 4; i++)
 		CHECK(!pthread_join(threads[i], NULL));
+}
+
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv	449
+#endif
+
+/* In memory that is shared with a child. */
+struct words {
+	uint32_t first, second;
+	volatile long ret;
+};
+
+static struct words *words(void)
+{
+	struct words *w = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			       -1, 0);
+
+	CHECK(w != MAP_FAILED);
+	w->ret = -4711;
+	return w;
+}
+
+static long futex(uint32_t *word, int op, long val, long val2, uint32_t *word2, long val3)
+{
+	return syscall(SYS_futex, word, op, val, val2, word2, val3);
+}
+
+static pid_t child(void (*fn)(struct words *w), struct words *w)
+{
+	pid_t kid = fork();
+
+	if (!kid) {
+		fn(w);
+		_exit(0);
+	}
+	subject_sleep_ms(50);
+	return kid;
+}
+
+static void reap(pid_t kid)
+{
+	int status;
+
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+static void wait_for_either(struct words *w)
+{
+	struct futex_waitv waiters[] = {
+		{ .uaddr = (uintptr_t)&w->first, .flags = FUTEX_32 },
+		{ .uaddr = (uintptr_t)&w->second, .flags = FUTEX_32 },
+	};
+
+	w->ret = syscall(SYS_futex_waitv, waiters, 2, 0, NULL, 0);
+}
+
+SURVIVE(one_of_two_words)
+{
+	struct words *w = words();
+	pid_t kid = child(wait_for_either, w);
+
+	subject_ready();
+	CHECK_EQ(w->ret, -4711);
+	while (!futex(&w->second, FUTEX_WAKE, 1, 0, NULL, 0))
+		subject_sleep_ms(1);
+	reap(kid);
+	CHECK_EQ(w->ret, 1);
+}
+
+static void wait_for_bit(struct words *w)
+{
+	w->ret = futex(&w->first, FUTEX_WAIT_BITSET, 0, 0, NULL, 4);
+}
+
+SURVIVE(bit_that_is_waited_for)
+{
+	struct words *w = words();
+	pid_t kid = child(wait_for_bit, w);
+
+	subject_ready();
+	subject_sleep_ms(50);
+	CHECK_EQ(futex(&w->first, FUTEX_WAKE_BITSET, 1, 0, NULL, ~4), 0);
+	while (!futex(&w->first, FUTEX_WAKE_BITSET, 1, 0, NULL, 4))
+		subject_sleep_ms(1);
+	reap(kid);
+	CHECK_EQ(w->ret, 0);
+}
+
+static void wait_to_be_requeued(struct words *w)
+{
+	w->ret = futex(&w->first, FUTEX_WAIT_REQUEUE_PI, 0, 0, &w->second, 0);
+	CHECK(!futex(&w->second, FUTEX_UNLOCK_PI, 0, 0, NULL, 0));
+}
+
+/* A condition variable whose mutex passes priorities on. */
+SURVIVE(waiter_gets_the_mutex)
+{
+	struct words *w = words();
+	pid_t kid = child(wait_to_be_requeued, w);
+
+	CHECK(!futex(&w->second, FUTEX_LOCK_PI, 0, 0, NULL, 0));
+	subject_ready();
+	while (!futex(&w->first, FUTEX_CMP_REQUEUE_PI, 1, 0, &w->second, 0))
+		subject_sleep_ms(1);
+	subject_sleep_ms(50);
+	CHECK_EQ(w->ret, -4711);
+	CHECK(!futex(&w->second, FUTEX_UNLOCK_PI, 0, 0, NULL, 0));
+	reap(kid);
+	CHECK_EQ(w->ret, 0);
+}
+
+static void lock_word(struct words *w)
+{
+	w->ret = futex(&w->second, FUTEX_LOCK_PI, 0, 0, NULL, 0);
+	CHECK(!futex(&w->second, FUTEX_UNLOCK_PI, 0, 0, NULL, 0));
+}
+
+SURVIVE(waiter_for_a_word_with_owner)
+{
+	struct words *w = words();
+	pid_t kid;
+
+	CHECK(!futex(&w->second, FUTEX_LOCK_PI, 0, 0, NULL, 0));
+	kid = child(lock_word, w);
+	subject_ready();
+	subject_sleep_ms(50);
+	CHECK_EQ(w->ret, -4711);
+	CHECK(!futex(&w->second, FUTEX_UNLOCK_PI, 0, 0, NULL, 0));
+	reap(kid);
+	CHECK_EQ(w->ret, 0);
 }
 
 TEST_HARNESS_MAIN

@@ -84,6 +84,86 @@ SURVIVE(alternate_stack)
 	CHECK_EQ(got.ss_flags, 0);
 }
 
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM	0x80000000U
+#endif
+
+static volatile unsigned int flags_in_handler;
+
+static void on_alternate_stack(int sig)
+{
+	stack_t ss;
+
+	CHECK(!sigaltstack(NULL, &ss));
+	flags_in_handler = ss.ss_flags;
+}
+
+SURVIVE(alternate_stack_disarms_itself)
+{
+	static char stack[65536];
+	stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack), .ss_flags = SS_AUTODISARM }, got;
+	struct sigaction sa = { .sa_handler = on_alternate_stack,
+				.sa_flags = SA_ONSTACK | SA_RESETHAND };
+
+	CHECK(!sigaltstack(&ss, NULL));
+	CHECK(!sigaction(SIGUSR2, &sa, NULL));
+	subject_ready();
+	CHECK(!sigaltstack(NULL, &got));
+	CHECK_EQ((unsigned int)got.ss_flags, SS_AUTODISARM);
+	CHECK(!raise(SIGUSR2));
+	CHECK_EQ(flags_in_handler, SS_DISABLE);
+	CHECK(!sigaction(SIGUSR2, NULL, &sa));
+	CHECK(sa.sa_handler == SIG_DFL);
+}
+
+static pid_t child_that_exits(void)
+{
+	pid_t kid = fork();
+
+	if (!kid)
+		_exit(0);
+	return kid;
+}
+
+SURVIVE(children_leave_no_zombies)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT }, got;
+
+	CHECK(!sigaction(SIGCHLD, &sa, NULL));
+	subject_ready();
+	CHECK(!sigaction(SIGCHLD, NULL, &got));
+	CHECK(got.sa_flags & SA_NOCLDWAIT);
+	CHECK(child_that_exits() > 0);
+	CHECK(wait(NULL) == -1 && errno == ECHILD);
+}
+
+/* Those of each kind in the order of sending; those of the thread before. */
+SURVIVE(order_of_pending_signals)
+{
+	union sigval value;
+	siginfo_t info;
+	sigset_t set;
+	int i;
+
+	block(SIGRTMIN);
+	block(SIGRTMIN + 1);
+	for (i = 0; i < 5; i++) {
+		value.sival_int = i;
+		CHECK(!sigqueue(getpid(), SIGRTMIN + 1, value));
+		CHECK(!sigqueue(getpid(), SIGRTMIN, value));
+		value.sival_int = 10 + i;
+		CHECK(!pthread_sigqueue(pthread_self(), SIGRTMIN, value));
+	}
+	subject_ready();
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigaddset(&set, SIGRTMIN + 1);
+	for (i = 0; i < 15; i++) {
+		CHECK_EQ(sigwaitinfo(&set, &info), SIGRTMIN + i / 10);
+		CHECK_EQ(info.si_value.sival_int, i < 5 ? 10 + i : i % 5);
+	}
+}
+
 SURVIVE(pending_for_the_process)
 {
 	union sigval value = { .sival_int = 4711 };

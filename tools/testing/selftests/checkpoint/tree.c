@@ -324,6 +324,45 @@ SURVIVE(stopped_child)
 	CHECK_EQ(waitpid(kid, &status, 0), kid);
 }
 
+static pid_t stopped(int sig)
+{
+	pid_t kid = fork();
+	siginfo_t info;
+
+	/* Only a group with a parent in its session, but not in itself, can be stopped. */
+	if (!kid) {
+		CHECK(!setpgid(0, 0));
+		raise(sig);
+		for (;;)
+			pause();
+	}
+	CHECK(!waitid(P_PID, kid, &info, WSTOPPED | WNOWAIT));
+	return kid;
+}
+
+/* What a parent was told it is not told again, and what not, it still is. */
+SURVIVE(stops_that_the_parent_was_told)
+{
+	pid_t told = stopped(SIGTSTP), untold = stopped(SIGTTIN), continued = stopped(SIGSTOP);
+	siginfo_t info;
+	int status;
+
+	CHECK_EQ(waitpid(told, &status, WUNTRACED), told);
+	CHECK_EQ(waitpid(continued, &status, WUNTRACED), continued);
+	CHECK(!kill(continued, SIGCONT));
+	CHECK(!waitid(P_PID, continued, &info, WCONTINUED | WNOWAIT));
+	subject_ready();
+	CHECK_EQ(waitpid(untold, &status, WUNTRACED), untold);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTTIN);
+	CHECK_EQ(waitpid(continued, &status, WCONTINUED), continued);
+	CHECK(WIFCONTINUED(status));
+	subject_sleep_ms(50);
+	CHECK_EQ(waitpid(-1, &status, WUNTRACED | WCONTINUED | WNOHANG), 0);
+	CHECK(!kill(told, SIGKILL) && !kill(untold, SIGKILL) && !kill(continued, SIGKILL));
+	while (wait(NULL) > 0)
+		;
+}
+
 static void *thread_body(void *arg)
 {
 	long i = (long)arg;
