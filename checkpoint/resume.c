@@ -7,8 +7,11 @@
  * to be seen, the program would not expect it. They begin again. When those
  * end whose timeout is relative is kept in the restart block, which they do
  * not use otherwise.
+ *
+ * write() returns what it has written so far. It goes on with the rest.
  */
 #include <linux/checkpoint_hooks.h>
+#include <linux/fs.h>
 #include <linux/ptrace.h>
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
@@ -79,6 +82,60 @@ static bool ckpt_will_continue(struct pt_regs *regs)
 	return ret == ckpt_restart_nr(true) && rb->fn != do_no_restart_syscall;
 }
 
+static u32 __user *user_sp(struct task_struct *task)
+{
+	return (u32 __user *)user_stack_pointer(task_pt_regs(task));
+}
+
+/**
+ * ckpt_set_rest() - Remember what current has to write
+ * @fd: the descriptor
+ * @buf: the buffer
+ * @count: bytes to be written from it
+ * @done: bytes that were
+ * @sp: the stack pointer, which tells it from a call by a signal handler
+ */
+void ckpt_set_rest(u32 fd, unsigned long buf, u32 count, u32 done, unsigned long sp)
+{
+	struct restart_block *rb = &current->restart_block;
+
+	rb->futex.val = fd;
+	rb->futex.uaddr = (u32 __user *)buf;
+	rb->futex.flags = count;
+	rb->futex.bitset = done;
+	rb->futex.uaddr2 = (u32 __user *)sp;
+	set_restart_fn(rb, ckpt_continue_write);
+}
+
+/* A block that was not used stays behind until the next one. */
+static bool ckpt_writes(struct task_struct *task, struct pt_regs *regs)
+{
+	struct restart_block *rb = &task->restart_block;
+	int nr = syscall_get_nr(task, regs);
+	unsigned long args[6];
+
+	if (nr == __NR_restart_syscall)
+		return true;
+	syscall_get_arguments(task, regs, args);
+	return nr == __NR_write && (u32)args[0] == rb->futex.val &&
+	       args[1] == (unsigned long)rb->futex.uaddr && args[2] >= rb->futex.flags;
+}
+
+/**
+ * ckpt_has_rest() - Does a task return from a write of which there is a rest?
+ * @task: current, or a frozen task
+ */
+bool ckpt_has_rest(struct task_struct *task)
+{
+	struct restart_block *rb = &task->restart_block;
+	struct pt_regs *regs = task_pt_regs(task);
+
+	return rb->fn == ckpt_continue_write && rb->futex.bitset < rb->futex.flags &&
+	       rb->futex.uaddr2 == user_sp(task) &&
+	       syscall_get_return_value(task, regs) == rb->futex.bitset &&
+	       ckpt_writes(task, regs);
+}
+
 /**
  * __ckpt_resume_call() - Hide from current that a freeze interrupted its system call
  *
@@ -91,12 +148,15 @@ void __ckpt_resume_call(void)
 {
 	struct restart_block *rb = &current->restart_block;
 	struct pt_regs *regs = current_pt_regs();
-	long error = syscall_get_error(current, regs);
+	long error;
 
 	lockdep_assert_held(&current->sighand->siglock);
+	if (ckpt_has_rest(current))
+		syscall_set_return_value(current, regs, -ERESTART_RESTARTBLOCK, 0);
 	if (ckpt_will_continue(regs))
 		return;
 	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
+	error = syscall_get_error(current, regs);
 	if ((error != -EINTR && error != -ERESTARTNOINTR) ||
 	    !ckpt_call_restarts(syscall_get_nr(current, regs)))
 		return;
@@ -154,11 +214,6 @@ void ckpt_mark_woken(void)
 long ckpt_deadline_kept(struct restart_block *rb)
 {
 	return -EINTR;
-}
-
-static u32 __user *user_sp(struct task_struct *task)
-{
-	return (u32 __user *)user_stack_pointer(task_pt_regs(task));
 }
 
 /**
@@ -227,4 +282,50 @@ unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires, bool
 	*expires = rb->futex.time;
 	*again = rb->futex.val == CKPT_BEGINS_AGAIN;
 	return (unsigned long)rb->futex.uaddr;
+}
+
+/**
+ * __ckpt_keep_rest() - Remember what is left to write
+ * @done: bytes that the call has written
+ *
+ * Only of write(2) of 64-bit programs, and not of the calls that write several
+ * buffers.
+ *
+ * Context: A system call of current that returns @done.
+ */
+void __ckpt_keep_rest(u32 done)
+{
+	struct pt_regs *regs = current_pt_regs();
+	unsigned long args[6];
+
+	if (in_compat_syscall() || syscall_get_nr(current, regs) != __NR_write)
+		return;
+	syscall_get_arguments(current, regs, args);
+	ckpt_set_rest(args[0], args[1], min_t(unsigned long, args[2], MAX_RW_COUNT), done,
+		      user_stack_pointer(regs));
+}
+
+/**
+ * ckpt_continue_write() - Write the rest
+ * @rb: the restart block
+ *
+ * If it is interrupted again, it keeps what is left then.
+ *
+ * Context: restart_syscall(2).
+ * Return: the bytes that were written in all.
+ */
+long ckpt_continue_write(struct restart_block *rb)
+{
+	u32 fd = rb->futex.val, count = rb->futex.flags, done = rb->futex.bitset;
+	unsigned long buf = (unsigned long)rb->futex.uaddr;
+	long ret;
+
+	rb->fn = do_no_restart_syscall;
+	ret = ksys_write(fd, (const char __user *)buf + done, count - done);
+	if (ret > 0)
+		done += ret;
+	if ((ret > 0 || ret == -ERESTARTSYS) && done < count &&
+	    READ_ONCE(current->jobctl) & JOBCTL_CKPT_WOKEN)
+		ckpt_set_rest(fd, buf, count, done, (unsigned long)user_sp(current));
+	return done;
 }

@@ -20,6 +20,8 @@ bool __ckpt_continues_call(int nr);
 void __ckpt_keep_deadline(ktime_t expires);
 ktime_t __ckpt_deadline(ktime_t expires);
 long ckpt_deadline_kept(struct restart_block *rb);
+void __ckpt_keep_rest(u32 done);
+long ckpt_continue_write(struct restart_block *rb);
 
 /*
  * When an interrupted call that begins again is to end, its stack pointer, and
@@ -27,6 +29,10 @@ long ckpt_deadline_kept(struct restart_block *rb);
  */
 unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires, bool *again);
 void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again);
+
+/* What is left of a write that was interrupted. */
+bool ckpt_has_rest(struct task_struct *task);
+void ckpt_set_rest(u32 fd, unsigned long buf, u32 count, u32 done, unsigned long sp);
 
 /* schedule() in the freezer trap. */
 static inline void ckpt_park(void)
@@ -72,6 +78,13 @@ static inline ktime_t ckpt_deadline(ktime_t expires)
 	return expires;
 }
 
+/* Current is about to return from a write that was interrupted after @done bytes. */
+static inline void ckpt_keep_rest(u32 done)
+{
+	if (unlikely(READ_ONCE(current->jobctl) & JOBCTL_CKPT_WOKEN))
+		__ckpt_keep_rest(done);
+}
+
 #else
 
 static inline void ckpt_park(void)
@@ -99,6 +112,10 @@ static inline void ckpt_keep_deadline(ktime_t expires)
 static inline ktime_t ckpt_deadline(ktime_t expires)
 {
 	return expires;
+}
+
+static inline void ckpt_keep_rest(u32 done)
+{
 }
 
 #endif

@@ -11,6 +11,7 @@
  * it needs a time namespace where the clock goes on from where it was.
  */
 #include <linux/checkpoint_hooks.h>
+#include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/ktime.h>
 #include <linux/mutex.h>
@@ -162,7 +163,7 @@ static int restart_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 				   rb->nanosleep.clockid);
 	if (rb->fn != hrtimer_nanosleep_restart && rb->fn != do_restart_poll &&
 	    rb->fn != futex_wait_restart && rb->fn != do_no_restart_syscall &&
-	    rb->fn != ckpt_deadline_kept)
+	    rb->fn != ckpt_deadline_kept && rb->fn != ckpt_continue_write)
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: sleeps on a CPU-time or alarm clock",
 				   ckpt_whom(ctx));
 	return 0;
@@ -208,6 +209,24 @@ static void save_futex(struct task_struct *task, struct ckpt_rec_task_restart *r
 		rec->flags |= CKPT_RESTARTF_ABSOLUTE;
 }
 
+static void save_write(struct ckpt_rec_task_restart *rec, const struct restart_block *rb)
+{
+	rec->kind = CKPT_RESTART_WRITE;
+	rec->clockid = CLOCK_MONOTONIC;
+	rec->nfds = rb->futex.val;
+	rec->addr = (unsigned long)rb->futex.uaddr;
+	rec->futex_val = rb->futex.flags;
+	rec->futex_bitset = rb->futex.bitset;
+	rec->time_ns = (unsigned long)rb->futex.uaddr2;
+}
+
+/* It returns what it has written, or is about to write the rest. */
+static bool is_write_with_rest(struct task_struct *task)
+{
+	return ckpt_has_rest(task) ||
+	       (task->restart_block.fn == ckpt_continue_write && restart_is_live(task));
+}
+
 static int write_deadline(struct ckpt_ctx *ctx, ktime_t expires, unsigned long sp, bool again)
 {
 	struct ckpt_rec_task_restart rec = {
@@ -246,9 +265,11 @@ static int restart_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	if (sp)
 		return write_deadline(ctx, expires, sp, again);
 	/* A block that was used up stays behind until the next one. */
-	if (!restart_is_live(task))
+	if (is_write_with_rest(task))
+		save_write(&rec, rb);
+	else if (!restart_is_live(task))
 		return call_begins_again(task) ? write_again(ctx, task) : 0;
-	if (rb->fn == hrtimer_nanosleep_restart)
+	else if (rb->fn == hrtimer_nanosleep_restart)
 		save_nanosleep(&rec, rb);
 	else if (rb->fn == do_restart_poll)
 		save_poll(&rec, rb);
@@ -332,6 +353,10 @@ static void restart_restore_late(void *data)
 	case CKPT_RESTART_FUTEX_WAIT:
 		restore_futex(rb, late);
 		break;
+	case CKPT_RESTART_WRITE:
+		ckpt_set_rest(late->rec.nfds, late->rec.addr, late->rec.futex_val,
+			      late->rec.futex_bitset, late->rec.time_ns);
+		break;
 	case CKPT_RESTART_DEADLINE:
 		ckpt_set_deadline(time_restore(late), late->rec.addr,
 				  late->rec.flags & CKPT_RESTARTF_SET_UP);
@@ -365,6 +390,9 @@ static bool restart_valid(const struct ckpt_rec_task_restart *rec)
 	case CKPT_RESTART_DEADLINE:
 		return rec->clockid == CLOCK_MONOTONIC && rec->flags & CKPT_RESTARTF_TIMEOUT &&
 		       !(rec->flags & ~(CKPT_RESTARTF_TIMEOUT | CKPT_RESTARTF_SET_UP));
+	case CKPT_RESTART_WRITE:
+		return rec->futex_val <= MAX_RW_COUNT && rec->futex_bitset < rec->futex_val &&
+		       !rec->flags;
 	case CKPT_RESTART_AGAIN:
 		return clock_stands_still(rec->clockid) && rec->flags == CKPT_RESTARTF_ABSOLUTE;
 	}

@@ -477,6 +477,7 @@ struct ckpt_rec_sigpending {
 #define CKPT_RESTART_FUTEX_WAIT	3
 #define CKPT_RESTART_DEADLINE	4	/* it begins again, but ends as if it had not */
 #define CKPT_RESTART_AGAIN	5	/* it begins again, until a time of @clockid */
+#define CKPT_RESTART_WRITE	6	/* write(2) that has written a part */
 
 #define CKPT_RESTARTF_TIMEOUT	(1 << 0)	/* @time_ns is valid */
 #define CKPT_RESTARTF_ABSOLUTE	(1 << 1)	/* the program has said a time, not how long */
@@ -492,12 +493,12 @@ struct ckpt_rec_sigpending {
  * @kind: CKPT_RESTART_*
  * @flags: CKPT_RESTARTF_*
  * @clockid: CLOCK_*
- * @nfds: poll: number of entries
- * @addr: futex word, struct pollfd array, struct timespec, or the stack pointer
- *	of the call that begins again
- * @time_ns: when it ends: a time of @clockid
- * @futex_val: expected value
- * @futex_bitset: FUTEX_WAIT_BITSET
+ * @nfds: poll: number of entries; write: the descriptor
+ * @addr: futex word, struct pollfd array, struct timespec, buffer of a write, or
+ *	the stack pointer of the call that begins again
+ * @time_ns: when it ends: a time of @clockid; write: the stack pointer
+ * @futex_val: expected value; write: bytes to write
+ * @futex_bitset: FUTEX_WAIT_BITSET; write: bytes that were written
  */
 struct ckpt_rec_task_restart {
 	__u32 kind;

@@ -324,6 +324,71 @@ SURVIVE(sleep_without_restart_syscall)
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
 }
 
+static char big[1 << 20];
+
+/* A child that writes more than a pipe holds, and that may do no more than write. */
+static pid_t writer(int *fds, void (*confine)(void))
+{
+	pid_t kid;
+	char c;
+
+	CHECK(!pipe(fds));
+	no_new_privs();
+	kid = fork();
+	CHECK(kid >= 0);
+	if (!kid) {
+		close(fds[0]);
+		confine();
+		syscall(__NR_exit, syscall(__NR_write, fds[1], big, sizeof(big)) ==
+				   (long)sizeof(big) ? 7 : 1);
+	}
+	close(fds[1]);
+	CHECK_EQ(read(fds[0], &c, 1), 1);
+	subject_sleep_ms(100);
+	return kid;
+}
+
+static void finish_writing(int fd, pid_t kid)
+{
+	int status;
+
+	while (read(fd, big, sizeof(big)) > 0)
+		;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK(WIFEXITED(status));
+#ifdef __x86_64__
+	CHECK_EQ(WEXITSTATUS(status), 7);
+#endif
+}
+
+static void confine_by_filter(void)
+{
+	filter(__NR_restart_syscall, SECCOMP_RET_KILL_PROCESS);
+}
+
+SURVIVE(write_without_restart_syscall)
+{
+	int fds[2];
+	pid_t kid = writer(fds, confine_by_filter);
+
+	subject_ready();
+	finish_writing(fds[0], kid);
+}
+
+static void confine_strictly(void)
+{
+	CHECK(!syscall(__NR_seccomp, SECCOMP_SET_MODE_STRICT, 0, NULL));
+}
+
+SURVIVE(write_in_strict_mode)
+{
+	int fds[2];
+	pid_t kid = writer(fds, confine_strictly);
+
+	subject_ready();
+	finish_writing(fds[0], kid);
+}
+
 REFUSE(listener, EOPNOTSUPP, "seccomp filter with a listener")
 {
 	no_new_privs();

@@ -320,6 +320,108 @@ SURVIVE(write_to_a_full_pipe)
 	reap(kid);
 }
 
+/* 32-bit programs are told what was written. */
+#define GOES_ON		(sizeof(long) == 8)
+#define ENDS_EARLY	"the write ends early"
+
+static volatile int handled;
+
+static void on_signal(int sig)
+{
+	handled++;
+}
+
+static void wait_write_all(void)
+{
+	signal(SIGUSR1, on_signal);
+	close(fds[0]);
+	memset(big, 'w', sizeof(big));
+	shared[2] = write(fds[1], big, sizeof(big));
+	shared[3] = errno;
+	shared[4] = handled;
+}
+
+/* A child whose write has been done in part, after some was read. */
+static pid_t writing_child(void)
+{
+	pid_t kid;
+
+	share();
+	CHECK(!pipe(fds));
+	kid = waiting_child(wait_write_all);
+	close(fds[1]);
+	CHECK(read(fds[0], big, 5000) == 5000);
+	subject_sleep_ms(20);
+	return kid;
+}
+
+static size_t read_all(void)
+{
+	size_t done = 0;
+	ssize_t n, i;
+
+	while ((n = read(fds[0], big, 7777)) > 0) {
+		for (i = 0; i < n; i++)
+			CHECK_EQ(big[i], 'w');
+		done += n;
+	}
+	CHECK_EQ(n, 0);
+	return done;
+}
+
+SURVIVE_IF(write_that_is_done_in_part, GOES_ON, ENDS_EARLY)
+{
+	pid_t kid = writing_child();
+
+	subject_ready();
+	CHECK_EQ(5000 + read_all(), sizeof(big));
+	reap(kid);
+	CHECK_EQ(shared[2], sizeof(big));
+}
+
+/* A signal ends it, and no byte is written twice. */
+SURVIVE_IF(write_that_a_signal_ends, GOES_ON, ENDS_EARLY)
+{
+	pid_t kid = writing_child();
+
+	subject_ready();
+	CHECK(!kill(kid, SIGUSR1));
+	CHECK_EQ(read_all() + 5000, shared[2]);
+	reap(kid);
+	CHECK(shared[2] > 5000 && shared[2] <= (int)sizeof(big));
+	CHECK_EQ(shared[4], 1);
+}
+
+/* The reader goes away: the writer is told what it could write, by SIGPIPE first. */
+SURVIVE_IF(write_whose_reader_leaves, GOES_ON, ENDS_EARLY)
+{
+	int status;
+	pid_t kid = writing_child();
+
+	subject_ready();
+	close(fds[0]);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+}
+
+static void subject_write(void)
+{
+	pid_t kid = writing_child();
+	size_t done = 5000;
+
+	subject_touch("ready");
+	while (access("go", F_OK)) {
+		if (done + 1000 < sizeof(big) / 2) {
+			CHECK_EQ(read(fds[0], big, 1000), 1000);
+			done += 1000;
+		}
+		subject_sleep_ms(1);
+	}
+	CHECK_EQ(done + read_all(), sizeof(big));
+	reap(kid);
+	CHECK_EQ(shared[2], sizeof(big));
+}
+
 /*
  * Calls whose objects cannot be saved yet must still not notice that the tree
  * was looked at: CHECKPOINT_DRY_RUN freezes and thaws it.
@@ -360,6 +462,13 @@ static void subject_epoll(void)
 TEST(no_eintr_from_epoll_wait)
 {
 	look_at(_metadata, subject_epoll);
+}
+
+TEST(no_short_write)
+{
+	if (!GOES_ON)
+		SKIP(return, ENDS_EARLY);
+	look_at(_metadata, subject_write);
 }
 
 static int semid;
