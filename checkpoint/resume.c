@@ -10,6 +10,7 @@
  *
  * write() returns what it has written so far. It goes on with the rest.
  */
+#include <linux/audit.h>
 #include <linux/checkpoint_hooks.h>
 #include <linux/fs.h>
 #include <linux/ptrace.h>
@@ -104,36 +105,61 @@ void ckpt_set_rest(u32 fd, unsigned long buf, u32 count, u32 done, unsigned long
 	rb->futex.flags = count;
 	rb->futex.bitset = done;
 	rb->futex.uaddr2 = (u32 __user *)sp;
-	set_restart_fn(rb, ckpt_continue_write);
+	set_restart_fn(rb, ckpt_rest_kept);
 }
 
-/* A block that was not used stays behind until the next one. */
-static bool ckpt_writes(struct task_struct *task, struct pt_regs *regs)
+static bool ckpt_is_write(struct task_struct *task, struct pt_regs *regs)
 {
-	struct restart_block *rb = &task->restart_block;
-	int nr = syscall_get_nr(task, regs);
-	unsigned long args[6];
+	bool ia32 = syscall_get_arch(task) == AUDIT_ARCH_I386;
 
-	if (nr == __NR_restart_syscall)
-		return true;
-	syscall_get_arguments(task, regs, args);
-	return nr == __NR_write && (u32)args[0] == rb->futex.val &&
-	       args[1] == (unsigned long)rb->futex.uaddr && args[2] >= rb->futex.flags;
+	return syscall_get_nr(task, regs) == (ia32 ? __NR_ia32_write : __NR_write);
 }
 
 /**
  * ckpt_has_rest() - Does a task return from a write of which there is a rest?
  * @task: current, or a frozen task
+ *
+ * A block that was not used stays behind until the next one: all must match.
  */
 bool ckpt_has_rest(struct task_struct *task)
 {
 	struct restart_block *rb = &task->restart_block;
 	struct pt_regs *regs = task_pt_regs(task);
+	unsigned long args[6];
 
-	return rb->fn == ckpt_continue_write && rb->futex.bitset < rb->futex.flags &&
-	       rb->futex.uaddr2 == user_sp(task) &&
-	       syscall_get_return_value(task, regs) == rb->futex.bitset &&
-	       ckpt_writes(task, regs);
+	if (rb->fn != ckpt_rest_kept || rb->futex.bitset >= rb->futex.flags ||
+	    rb->futex.uaddr2 != user_sp(task) || !ckpt_is_write(task, regs) ||
+	    syscall_get_return_value(task, regs) != rb->futex.bitset)
+		return false;
+	syscall_get_arguments(task, regs, args);
+	return (u32)args[0] == rb->futex.val && args[1] == (unsigned long)rb->futex.uaddr &&
+	       args[2] >= rb->futex.flags;
+}
+
+/*
+ * No signal handler has run since, nor could one before this is over. If it is
+ * interrupted by another freeze, it keeps what is left then.
+ */
+static void ckpt_write_rest(struct pt_regs *regs)
+	__releases(&current->sighand->siglock)
+	__acquires(&current->sighand->siglock)
+{
+	struct restart_block *rb = &current->restart_block;
+	u32 fd = rb->futex.val, count = rb->futex.flags, done = rb->futex.bitset;
+	unsigned long buf = (unsigned long)rb->futex.uaddr;
+	long ret;
+
+	rb->fn = do_no_restart_syscall;
+	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
+	spin_unlock_irq(&current->sighand->siglock);
+	ret = ksys_write(fd, (const char __user *)buf + done, count - done);
+	spin_lock_irq(&current->sighand->siglock);
+	if (ret > 0)
+		done += ret;
+	if ((ret > 0 || ret == -ERESTARTSYS) && done < count &&
+	    current->jobctl & JOBCTL_CKPT_WOKEN)
+		ckpt_set_rest(fd, buf, count, done, (unsigned long)user_sp(current));
+	syscall_set_return_value(current, regs, 0, done);
 }
 
 /**
@@ -143,20 +169,22 @@ bool ckpt_has_rest(struct task_struct *task)
  * there is none.
  *
  * Context: get_signal() of current, with siglock held and no signal to deliver.
+ * Drops it to write what is left, and may sleep then.
  */
 void __ckpt_resume_call(void)
 {
 	struct restart_block *rb = &current->restart_block;
 	struct pt_regs *regs = current_pt_regs();
-	long error;
+	long error = syscall_get_error(current, regs);
 
 	lockdep_assert_held(&current->sighand->siglock);
-	if (ckpt_has_rest(current))
-		syscall_set_return_value(current, regs, -ERESTART_RESTARTBLOCK, 0);
+	if (ckpt_has_rest(current)) {
+		ckpt_write_rest(regs);
+		return;
+	}
 	if (ckpt_will_continue(regs))
 		return;
 	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
-	error = syscall_get_error(current, regs);
 	if ((error != -EINTR && error != -ERESTARTNOINTR) ||
 	    !ckpt_call_restarts(syscall_get_nr(current, regs)))
 		return;
@@ -288,8 +316,7 @@ unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires, bool
  * __ckpt_keep_rest() - Remember what is left to write
  * @done: bytes that the call has written
  *
- * Only of write(2) of 64-bit programs, and not of the calls that write several
- * buffers.
+ * Only of write(2), and not of the calls that write several buffers.
  *
  * Context: A system call of current that returns @done.
  */
@@ -298,7 +325,7 @@ void __ckpt_keep_rest(u32 done)
 	struct pt_regs *regs = current_pt_regs();
 	unsigned long args[6];
 
-	if (in_compat_syscall() || syscall_get_nr(current, regs) != __NR_write)
+	if (!ckpt_is_write(current, regs))
 		return;
 	syscall_get_arguments(current, regs, args);
 	ckpt_set_rest(args[0], args[1], min_t(unsigned long, args[2], MAX_RW_COUNT), done,
@@ -306,26 +333,14 @@ void __ckpt_keep_rest(u32 done)
 }
 
 /**
- * ckpt_continue_write() - Write the rest
+ * ckpt_rest_kept() - What a restart block with the rest of a write is for
  * @rb: the restart block
  *
- * If it is interrupted again, it keeps what is left then.
+ * Only a program that calls restart_syscall(2) of its own accord gets here.
  *
- * Context: restart_syscall(2).
- * Return: the bytes that were written in all.
+ * Return: -EINTR.
  */
-long ckpt_continue_write(struct restart_block *rb)
+long ckpt_rest_kept(struct restart_block *rb)
 {
-	u32 fd = rb->futex.val, count = rb->futex.flags, done = rb->futex.bitset;
-	unsigned long buf = (unsigned long)rb->futex.uaddr;
-	long ret;
-
-	rb->fn = do_no_restart_syscall;
-	ret = ksys_write(fd, (const char __user *)buf + done, count - done);
-	if (ret > 0)
-		done += ret;
-	if ((ret > 0 || ret == -ERESTARTSYS) && done < count &&
-	    READ_ONCE(current->jobctl) & JOBCTL_CKPT_WOKEN)
-		ckpt_set_rest(fd, buf, count, done, (unsigned long)user_sp(current));
-	return done;
+	return -EINTR;
 }

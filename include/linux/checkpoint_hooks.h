@@ -21,7 +21,7 @@ void __ckpt_keep_deadline(ktime_t expires);
 ktime_t __ckpt_deadline(ktime_t expires);
 long ckpt_deadline_kept(struct restart_block *rb);
 void __ckpt_keep_rest(u32 done);
-long ckpt_continue_write(struct restart_block *rb);
+long ckpt_rest_kept(struct restart_block *rb);
 
 /*
  * When an interrupted call that begins again is to end, its stack pointer, and

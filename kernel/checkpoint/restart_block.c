@@ -163,7 +163,7 @@ static int restart_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 				   rb->nanosleep.clockid);
 	if (rb->fn != hrtimer_nanosleep_restart && rb->fn != do_restart_poll &&
 	    rb->fn != futex_wait_restart && rb->fn != do_no_restart_syscall &&
-	    rb->fn != ckpt_deadline_kept && rb->fn != ckpt_continue_write)
+	    rb->fn != ckpt_deadline_kept && rb->fn != ckpt_rest_kept)
 		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: sleeps on a CPU-time or alarm clock",
 				   ckpt_whom(ctx));
 	return 0;
@@ -209,22 +209,19 @@ static void save_futex(struct task_struct *task, struct ckpt_rec_task_restart *r
 		rec->flags |= CKPT_RESTARTF_ABSOLUTE;
 }
 
-static void save_write(struct ckpt_rec_task_restart *rec, const struct restart_block *rb)
+static int write_rest(struct ckpt_ctx *ctx, const struct restart_block *rb)
 {
-	rec->kind = CKPT_RESTART_WRITE;
-	rec->clockid = CLOCK_MONOTONIC;
-	rec->nfds = rb->futex.val;
-	rec->addr = (unsigned long)rb->futex.uaddr;
-	rec->futex_val = rb->futex.flags;
-	rec->futex_bitset = rb->futex.bitset;
-	rec->time_ns = (unsigned long)rb->futex.uaddr2;
-}
+	struct ckpt_rec_task_restart rec = {
+		.kind = CKPT_RESTART_WRITE,
+		.clockid = CLOCK_MONOTONIC,
+		.nfds = rb->futex.val,
+		.addr = (unsigned long)rb->futex.uaddr,
+		.futex_val = rb->futex.flags,
+		.futex_bitset = rb->futex.bitset,
+		.time_ns = (unsigned long)rb->futex.uaddr2,
+	};
 
-/* It returns what it has written, or is about to write the rest. */
-static bool is_write_with_rest(struct task_struct *task)
-{
-	return ckpt_has_rest(task) ||
-	       (task->restart_block.fn == ckpt_continue_write && restart_is_live(task));
+	return ckpt_write(ctx, CKPT_REC_TASK_RESTART, &rec, sizeof(rec));
 }
 
 static int write_deadline(struct ckpt_ctx *ctx, ktime_t expires, unsigned long sp, bool again)
@@ -264,12 +261,12 @@ static int restart_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	sp = ckpt_get_deadline(task, &expires, &again);
 	if (sp)
 		return write_deadline(ctx, expires, sp, again);
+	if (ckpt_has_rest(task))
+		return write_rest(ctx, rb);
 	/* A block that was used up stays behind until the next one. */
-	if (is_write_with_rest(task))
-		save_write(&rec, rb);
-	else if (!restart_is_live(task))
+	if (!restart_is_live(task))
 		return call_begins_again(task) ? write_again(ctx, task) : 0;
-	else if (rb->fn == hrtimer_nanosleep_restart)
+	if (rb->fn == hrtimer_nanosleep_restart)
 		save_nanosleep(&rec, rb);
 	else if (rb->fn == do_restart_poll)
 		save_poll(&rec, rb);
