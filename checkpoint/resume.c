@@ -144,6 +144,7 @@ static void ckpt_write_rest(struct pt_regs *regs)
 	__releases(&current->sighand->siglock)
 	__acquires(&current->sighand->siglock)
 {
+	spinlock_t *siglock = &unrcu_pointer(current->sighand)->siglock;
 	struct restart_block *rb = &current->restart_block;
 	u32 fd = rb->futex.val, count = rb->futex.flags, done = rb->futex.bitset;
 	unsigned long buf = (unsigned long)rb->futex.uaddr;
@@ -151,9 +152,9 @@ static void ckpt_write_rest(struct pt_regs *regs)
 
 	rb->fn = do_no_restart_syscall;
 	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(siglock);
 	ret = ksys_write(fd, (const char __user *)buf + done, count - done);
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(siglock);
 	if (ret > 0)
 		done += ret;
 	if ((ret > 0 || ret == -ERESTARTSYS) && done < count &&

@@ -45,12 +45,29 @@ struct tile {
 	uint8_t row[ROWS][ROW_LEN];
 };
 
-#define LOAD(reg, tile)							\
-	asm volatile("tileloadd (%0,%1,1), %%" reg			\
-		     : : "r"(tile), "r"((long)ROW_LEN) : "memory")
-#define STORE(reg, tile)						\
-	asm volatile("tilestored %%" reg ", (%0,%1,1)"			\
-		     : : "r"(tile), "r"((long)ROW_LEN) : "memory")
+static void load0(const struct tile *tile)
+{
+	asm volatile("tileloadd (%0,%1,1), %%tmm0"
+		     : : "r"(tile), "r"((long)ROW_LEN) : "memory");
+}
+
+static void load7(const struct tile *tile)
+{
+	asm volatile("tileloadd (%0,%1,1), %%tmm7"
+		     : : "r"(tile), "r"((long)ROW_LEN) : "memory");
+}
+
+static void store0(struct tile *tile)
+{
+	asm volatile("tilestored %%tmm0, (%0,%1,1)"
+		     : : "r"(tile), "r"((long)ROW_LEN) : "memory");
+}
+
+static void store7(struct tile *tile)
+{
+	asm volatile("tilestored %%tmm7, (%0,%1,1)"
+		     : : "r"(tile), "r"((long)ROW_LEN) : "memory");
+}
 
 static void fill(struct tile *tile, int seed)
 {
@@ -79,9 +96,9 @@ static void load(int seed)
 
 	configure();
 	fill(&tile, seed);
-	LOAD("tmm0", &tile);
+	load0(&tile);
 	fill(&tile, seed + 1);
-	LOAD("tmm7", &tile);
+	load7(&tile);
 }
 
 static void compare(int seed)
@@ -90,12 +107,12 @@ static void compare(int seed)
 	int i;
 
 	fill(&want, seed);
-	STORE("tmm0", &got);
+	store0(&got);
 	CHECK(!memcmp(&want, &got, sizeof(want)));
 	fill(&small, seed + 1);
 	for (i = 0; i < ROWS / 2; i++)
 		memcpy(want.row[i], small.row[i], ROW_LEN / 2);
-	STORE("tmm7", &got);
+	store7(&got);
 	CHECK(!memcmp(&want, &got, sizeof(want)));
 	asm volatile("tilerelease");
 }
