@@ -413,7 +413,8 @@ static int set_owner(struct ckpt_ctx *ctx, struct inode *inode, const struct ckp
 	if (!uid_valid(uid) || !gid_valid(gid))
 		return ckpt_err(ctx, -EINVAL, "image: shared memory: bad owner %u:%u",
 				rec->uid, rec->gid);
-	if ((!uid_eq(uid, inode->i_uid) || !gid_eq(gid, inode->i_gid)) && !capable(CAP_CHOWN))
+	if ((!uid_eq(uid, inode->i_uid) || !gid_eq(gid, inode->i_gid)) &&
+	    !capable_wrt_inode_uidgid(&nop_mnt_idmap, inode, CAP_CHOWN))
 		return ckpt_err(ctx, -EPERM, "shared memory: cannot give it to %u:%u",
 				rec->uid, rec->gid);
 	inode->i_uid = uid;
