@@ -73,6 +73,31 @@ SURVIVE(securebits_and_no_new_privs)
 	CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
 }
 
+SURVIVE(kept_capabilities)
+{
+	struct __user_cap_data_struct caps[2];
+
+	CHECK(!chmod(".", 0777));
+	CHECK(!prctl(PR_SET_KEEPCAPS, 1));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_KEEPCAPS), 1);
+	CHECK(!setresuid(1000, 1000, 1000));
+	get_caps(caps);
+	CHECK(caps[0].permitted & 1U << CAP_NET_ADMIN);
+	CHECK_EQ(caps[0].effective, 0);
+}
+
+SURVIVE(securebits_that_are_locked)
+{
+	int bits = SECURE_ALL_BITS | SECURE_ALL_LOCKS;
+
+	bits &= ~(SECBIT_KEEP_CAPS | SECBIT_KEEP_CAPS_LOCKED);
+	CHECK(!prctl(PR_SET_SECUREBITS, bits));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_SECUREBITS), bits);
+	CHECK(prctl(PR_SET_SECUREBITS, 0) == -1 && errno == EPERM);
+}
+
 SURVIVE(personality_bits)
 {
 	CHECK(personality(ADDR_NO_RANDOMIZE) >= 0);

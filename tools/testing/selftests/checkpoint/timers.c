@@ -139,6 +139,39 @@ SURVIVE(profiling_interval)
 	CHECK(clock_ns(CLOCK_PROCESS_PROF) < NSEC + 500 * MS);
 }
 
+static void use_up_user_time(int until)
+{
+	while (signals < until)
+		;
+}
+
+/* Counts user time only: it stands still while the program sleeps. */
+SURVIVE(virtual_interval)
+{
+	struct itimerval it;
+	long left;
+
+	count_signal(SIGVTALRM);
+	set_itimer(ITIMER_VIRTUAL, 300, 200);
+	use_up_user_time(1);
+	left = itimer_ms(ITIMER_VIRTUAL);
+	subject_ready();
+	CHECK(itimer_ms(ITIMER_VIRTUAL) <= left);
+	CHECK(!getitimer(ITIMER_VIRTUAL, &it));
+	CHECK(it.it_interval.tv_sec == 0 && it.it_interval.tv_usec == 200000);
+	CHECK_EQ(signals, 1);
+	use_up_user_time(3);
+}
+
+SURVIVE(times_left_of_interval_timers)
+{
+	set_itimer(ITIMER_VIRTUAL, 5000000, 7000);
+	set_itimer(ITIMER_PROF, 6000000, 8000);
+	subject_ready();
+	CHECK(itimer_ms(ITIMER_VIRTUAL) > 4900000 && itimer_ms(ITIMER_VIRTUAL) <= 5000010);
+	CHECK(itimer_ms(ITIMER_PROF) > 5900000 && itimer_ms(ITIMER_PROF) <= 6000010);
+}
+
 static timer_t create(clockid_t clock, int notify, int signo, int value)
 {
 	struct sigevent event = {
