@@ -105,6 +105,121 @@ SURVIVE(personality_bits)
 	CHECK_EQ(personality(0xffffffff), ADDR_NO_RANDOMIZE);
 }
 
+/* The ids that the root of the user namespace may use, by those of the test's. */
+#define MAPPED "0 100000 65536"
+
+static void write_map(pid_t pid, const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_WRONLY);
+	CHECK(fd >= 0 && write(fd, MAPPED, strlen(MAPPED)) == strlen(MAPPED));
+	close(fd);
+}
+
+static void become_root_of_namespace(void)
+{
+	while (setresgid(0, 0, 0))
+		subject_sleep_ms(1);
+	while (setresuid(0, 0, 0))
+		subject_sleep_ms(1);
+	CHECK(!setgroups(0, NULL));
+	CHECK(!prctl(PR_SET_DUMPABLE, 1));
+}
+
+static void checkpoint_and_restart(struct subject *s)
+{
+	long ret = subject_checkpoint(s, CHECKPOINT_KILL);
+
+	if (ret > 0)
+		waitpid(s->pid, NULL, 0);
+	if (ret <= 0 || subject_restart(s, 0) != s->pid) {
+		subject_print(s);
+		CHECK(!"checkpointed and restarted");
+	}
+}
+
+/* Two generations of @fn, all by the first process of a pid namespace */
+static void survive_as_init(void (*fn)(void))
+{
+	struct subject s = {};
+	int status;
+
+	become_root_of_namespace();
+	CHECK(subject_start(&s, fn));
+	checkpoint_and_restart(&s);
+	checkpoint_and_restart(&s);
+	status = subject_finish(&s);
+	if (status)
+		subject_print(&s);
+	subject_clean(&s);
+	_exit(status != 0);
+}
+
+static int survive_in_user_namespace(void (*fn)(void))
+{
+	int status;
+	pid_t pid = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD,
+			    NULL, NULL, NULL, NULL);
+
+	if (!pid)
+		survive_as_init(fn);
+	CHECK(pid > 0);
+	write_map(pid, "gid_map");
+	write_map(pid, "uid_map");
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+TEST(ids_and_groups_in_a_user_namespace)
+{
+	EXPECT_EQ(survive_in_user_namespace(subject_ids_and_groups), 0);
+}
+
+TEST(capabilities_in_a_user_namespace)
+{
+	EXPECT_EQ(survive_in_user_namespace(subject_capabilities), 0);
+}
+
+TEST(securebits_in_a_user_namespace)
+{
+	EXPECT_EQ(survive_in_user_namespace(subject_securebits_that_are_locked), 0);
+}
+
+static void owned_by(int fd, uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	CHECK(!fstat(fd, &st));
+	CHECK_EQ(st.st_uid, uid);
+	CHECK_EQ(st.st_gid, gid);
+}
+
+static void subject_with_files(void)
+{
+	int file = open("file", O_CREAT | O_RDWR, 0600), mem = memfd_create("mem", 0), pipes[2];
+	char buf[4];
+
+	CHECK(!pipe(pipes));
+	CHECK(!fchown(file, 7, 8) && !fchown(mem, 9, 10) && !fchown(pipes[0], 11, 12));
+	CHECK(write(file, "file", 4) == 4 && write(mem, "mem", 3) == 3);
+	CHECK_EQ(write(pipes[1], "pipe", 4), 4);
+	subject_ready();
+	owned_by(file, 7, 8);
+	owned_by(mem, 9, 10);
+	owned_by(pipes[0], 11, 12);
+	CHECK(pread(file, buf, 4, 0) == 4 && !memcmp(buf, "file", 4));
+	CHECK(pread(mem, buf, 4, 0) == 3 && !memcmp(buf, "mem", 3));
+	CHECK(read(pipes[0], buf, 4) == 4 && !memcmp(buf, "pipe", 4));
+}
+
+TEST(files_in_a_user_namespace)
+{
+	EXPECT_EQ(survive_in_user_namespace(subject_with_files), 0);
+}
+
 /* An unprivileged caller may not look at, nor bring back, what is not his. */
 static int as_nobody(struct subject *s, long (*call)(struct subject *))
 {
