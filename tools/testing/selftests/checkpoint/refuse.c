@@ -51,9 +51,76 @@ REFUSE(sleep_on_cpu_time, EOPNOTSUPP, "CPU-time or alarm clock")
 	subject_ready();
 }
 
-REFUSE(other_namespace, EOPNOTSUPP, "another uts namespace")
+static void subject_unshare(int flag)
 {
-	CHECK(!unshare(CLONE_NEWUTS));
+	CHECK(!unshare(flag));
+	subject_ready();
+}
+
+REFUSE(uts_namespace, EOPNOTSUPP, "is in another uts namespace")
+{
+	subject_unshare(CLONE_NEWUTS);
+}
+
+REFUSE(ipc_namespace, EOPNOTSUPP, "is in another ipc namespace")
+{
+	subject_unshare(CLONE_NEWIPC);
+}
+
+REFUSE(mount_namespace, EOPNOTSUPP, "is in another mount namespace")
+{
+	subject_unshare(CLONE_NEWNS);
+}
+
+REFUSE(network_namespace, EOPNOTSUPP, "is in another network namespace")
+{
+	subject_unshare(CLONE_NEWNET);
+}
+
+REFUSE(cgroup_namespace, EOPNOTSUPP, "is in another cgroup namespace")
+{
+	subject_unshare(CLONE_NEWCGROUP);
+}
+
+REFUSE(user_namespace, EOPNOTSUPP, "is in another user namespace")
+{
+	subject_unshare(CLONE_NEWUSER);
+}
+
+REFUSE(pid_namespace_for_children, EOPNOTSUPP, "is in another pid (for children) namespace")
+{
+	subject_unshare(CLONE_NEWPID);
+}
+
+REFUSE(pid_namespace, EOPNOTSUPP, "is in another pid namespace")
+{
+	pid_t pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (!pid)
+		for (;;)
+			pause();
+	CHECK(pid > 0);
+	subject_ready();
+	CHECK(!kill(pid, SIGKILL));
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+static void *unshare_network(void *arg)
+{
+	CHECK(!unshare(CLONE_NEWNET));
+	subject_touch("unshared");
+	for (;;)
+		pause();
+	return arg;
+}
+
+REFUSE(network_namespace_of_a_thread, EOPNOTSUPP, "is in another network namespace")
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, unshare_network, NULL));
+	while (access("unshared", F_OK))
+		subject_sleep_ms(1);
 	subject_ready();
 }
 
