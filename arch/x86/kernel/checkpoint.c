@@ -9,6 +9,7 @@
 #include <linux/cpufeature.h>
 #include <linux/elf.h>
 #include <linux/init.h>
+#include <linux/perf_event.h>
 #include <linux/prctl.h>
 #include <linux/regset.h>
 #include <linux/sched.h>
@@ -204,14 +205,18 @@ static bool is_x32(struct task_struct *task)
 	return IS_ENABLED(CONFIG_X86_X32_ABI) && nr != -1 && nr & __X32_SYSCALL_BIT;
 }
 
+/* Those that a tracer has disabled stay behind when it leaves, and do nothing. */
 static bool has_breakpoints(struct task_struct *task)
 {
+	struct perf_event *bp;
 	int i;
 
-	for (i = 0; i < HBP_NUM; i++)
-		if (task->thread.ptrace_bps[i])
+	for (i = 0; i < HBP_NUM; i++) {
+		bp = task->thread.ptrace_bps[i];
+		if (bp && !bp->attr.disabled)
 			return true;
-	return task->thread.ptrace_dr7;
+	}
+	return false;
 }
 
 static bool is_single_stepped(struct task_struct *task)

@@ -7,12 +7,14 @@
 #include <libgen.h>
 #include <linux/io_uring.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/user.h>
 
 #include "ckpt_test.h"
 
@@ -191,6 +193,52 @@ REFUSE(traced, EBUSY, "is traced by pid")
 	subject_ready();
 	CHECK(!kill(tracer, SIGKILL));
 	CHECK_EQ(waitpid(tracer, NULL, 0), tracer);
+}
+
+static long watched;
+
+/* What a debugger does to be told of who writes to the variable. */
+static void set_watchpoint(pid_t pid, unsigned long dr7)
+{
+	CHECK(!ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, u_debugreg[0]), &watched));
+	CHECK(!ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, u_debugreg[7]), dr7));
+}
+
+#define WATCH_8_BYTES	0x90001UL	/* of the register 0, when written to */
+
+static void debug_and_leave(pid_t pid, bool remove)
+{
+	CHECK(!ptrace(PTRACE_ATTACH, pid, NULL, NULL));
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	set_watchpoint(pid, WATCH_8_BYTES);
+	if (remove)
+		set_watchpoint(pid, 0);
+	CHECK(!ptrace(PTRACE_DETACH, pid, NULL, NULL));
+	_exit(0);
+}
+
+static void be_debugged(bool remove)
+{
+	pid_t self = getpid(), tracer = fork();
+	int status;
+
+	if (!tracer)
+		debug_and_leave(self, remove);
+	CHECK_EQ(waitpid(tracer, &status, 0), tracer);
+	CHECK_EQ(status, 0);
+}
+
+REFUSE(breakpoints_that_a_tracer_left, EOPNOTSUPP, "hardware breakpoints")
+{
+	be_debugged(false);
+	subject_ready();
+}
+
+SURVIVE(breakpoints_that_a_tracer_removed)
+{
+	be_debugged(true);
+	subject_ready();
+	watched = 1;
 }
 
 /* A dry run: all at once, of tasks, files and memory, and the leak too. */
