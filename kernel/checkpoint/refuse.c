@@ -44,6 +44,7 @@ static const struct {
 	{ "active user probe", has_uprobe },
 	{ "io_uring", has_io_uring },
 	{ "System V semaphore undo list", sem_undo_pending },
+	{ "System V semaphore undo list shared with another process", sem_undo_shared },
 };
 
 /**

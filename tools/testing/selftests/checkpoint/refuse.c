@@ -28,6 +28,20 @@ REFUSE(semaphore_undo, EOPNOTSUPP, "System V semaphore undo list")
 	CHECK(!semctl(id, 0, IPC_RMID));
 }
 
+/* Whoever of them exits last undoes what all did, though nobody did anything yet. */
+REFUSE(shared_semaphore_undo, EOPNOTSUPP, "undo list shared with another process")
+{
+	pid_t pid = syscall(SYS_clone, CLONE_SYSVSEM | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (!pid)
+		for (;;)
+			pause();
+	CHECK(pid > 0);
+	subject_ready();
+	CHECK(!kill(pid, SIGKILL));
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
 REFUSE(io_uring, EOPNOTSUPP, "io_uring")
 {
 	struct io_uring_params params = {};
