@@ -265,6 +265,47 @@ static bool is_outdated(struct file *file)
 	       file_inode(file) != d_real_inode(file_user_path(file)->dentry);
 }
 
+static bool in_proc_pressure(struct dentry *dentry)
+{
+	struct dentry *dir = dget_parent(dentry);
+	bool found;
+
+	/* Nothing is ever renamed in procfs. */
+	found = !IS_ROOT(dir) && IS_ROOT(dir->d_parent) && !strcmp(dir->d_name.name, "pressure");
+	dput(dir);
+	return found;
+}
+
+/* cgroup.pressure only turns the accounting on and off. */
+static bool is_cgroup_pressure(struct dentry *dentry)
+{
+	struct name_snapshot name;
+	const char *dot;
+	bool found;
+
+	take_dentry_name_snapshot(&name, dentry);
+	dot = strrchr(name.name.name, '.');
+	found = dot && !strcmp(dot, ".pressure") && strcmp(name.name.name, "cgroup.pressure");
+	release_dentry_name_snapshot(&name);
+	return found;
+}
+
+/* What was written to such a file makes a trigger, which poll(2) of it waits for. */
+static bool may_have_trigger(struct file *file)
+{
+	struct dentry *dentry = file->f_path.dentry;
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return false;
+	switch (dentry->d_sb->s_magic) {
+	case PROC_SUPER_MAGIC:
+		return in_proc_pressure(dentry);
+	case CGROUP2_SUPER_MAGIC:
+		return is_cgroup_pressure(dentry);
+	}
+	return false;
+}
+
 static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 {
 	const struct path *path = file_user_path(file);
@@ -280,6 +321,8 @@ static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 	why = ckpt_path_obstacle(ctx, path, buf);
 	if (!why && is_outdated(file))
 		why = "changed since it was mapped: overlayfs has copied it";
+	if (!why && may_have_trigger(file))
+		why = "pressure stall trigger";
 	if (IS_ERR(why)) {
 		err = PTR_ERR(why);
 	} else if (why) {

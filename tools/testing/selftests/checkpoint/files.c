@@ -395,6 +395,54 @@ REFUSE(file_of_a_process, EOPNOTSUPP, "belongs to one process")
 	subject_ready();
 }
 
+static bool has_pressure(void)
+{
+	return !access("/proc/pressure/cpu", W_OK);
+}
+
+static void set_trigger(const char *path)
+{
+	static const char trigger[] = "some 100000 2000000";
+	int fd = open(path, O_RDWR | O_NONBLOCK);
+
+	CHECK(fd >= 0 && write(fd, trigger, sizeof(trigger)) == sizeof(trigger));
+}
+
+REFUSE_IF(pressure_trigger, has_pressure(), "no PSI", EOPNOTSUPP, "pressure stall trigger")
+{
+	set_trigger("/proc/pressure/memory");
+	subject_ready();
+}
+
+#define CGROUP "/sys/fs/cgroup/ckpt-pressure"
+
+static bool has_cgroup_pressure(void)
+{
+	bool has = !mkdir(CGROUP, 0755) && !access(CGROUP "/cpu.pressure", W_OK);
+
+	rmdir(CGROUP);
+	return has;
+}
+
+REFUSE_IF(pressure_trigger_of_a_cgroup, has_cgroup_pressure(), "no PSI of cgroups",
+	  EOPNOTSUPP, "pressure stall trigger")
+{
+	CHECK(!mkdir(CGROUP, 0755));
+	set_trigger(CGROUP "/cpu.pressure");
+	subject_ready();
+	CHECK(!rmdir(CGROUP));
+}
+
+SURVIVE_IF(pressure, has_pressure(), "no PSI")
+{
+	int fd = open("/proc/pressure/cpu", O_RDONLY);
+	char buf[4];
+
+	CHECK(fd >= 0);
+	subject_ready();
+	CHECK(read(fd, buf, 4) == 4 && !memcmp(buf, "some", 4));
+}
+
 static int make_bpf_map(void)
 {
 	union bpf_attr attr = { .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4,
