@@ -8,6 +8,7 @@
 #include <linux/dcache.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/hugetlb.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
@@ -66,7 +67,7 @@ static bool has_only_labels(struct simple_xattrs *xattrs)
 
 /**
  * ckpt_tmpfs_obstacle() - why a file in memory cannot be made again
- * @file: an unlinked file of a tmpfs, or a memfd
+ * @file: an unlinked file of a tmpfs, or a memfd, also one of huge pages
  *
  * Context: Any.
  * Return: The reason as text, or NULL.
@@ -79,6 +80,9 @@ const char *ckpt_tmpfs_obstacle(struct file *file)
 		return "set-user-ID, set-group-ID or sticky bit";
 	if (had_several_names(inode))
 		return "had several names";
+	/* hugetlbfs has neither. */
+	if (is_file_hugepages(file))
+		return NULL;
 	if (!has_only_labels(&SHMEM_I(inode)->xattrs))
 		return "extended attributes";
 	if (SHMEM_I(inode)->fsflags)
