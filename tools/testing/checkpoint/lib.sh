@@ -12,7 +12,7 @@ PATCHES=$TOP/patches
 JOBS=${JOBS:-$(nproc)}
 
 # What of the repository enters the kernel tree, at the same path.
-OVERLAY_DIRS=(arch checkpoint kernel mm fs ipc net include
+OVERLAY_DIRS=(arch checkpoint kernel mm fs ipc include
 	Documentation/checkpoint tools/checkpoint
 	tools/testing/selftests/checkpoint)
 
@@ -79,14 +79,24 @@ kmake()
 		CC='ccache gcc' HOSTCC='ccache gcc' "$@"
 }
 
-# Our files in the kernel tree, tracked or about to be.
+# our_files DIR...: what the repository has there, tracked or about to be.
+# Sources that came without their history hold nothing else.
+our_files()
+(
+	cd "$TOP"
+	if [ -e .git ]; then
+		git ls-files -co --exclude-standard -- "$@" | while read -r f; do
+			[ ! -f "$f" ] || echo "$f"
+		done
+	else
+		find "$@" -name __pycache__ -prune -o -type f -print
+	fi | sort -u
+)
+
+# Our files in the kernel tree.
 overlay_files()
 {
-	local f
-	git -C "$TOP" ls-files -co --exclude-standard -- "${OVERLAY_DIRS[@]}" |
-		sort -u | while read -r f; do
-		[ ! -f "$TOP/$f" ] || echo "$f"
-	done
+	our_files "${OVERLAY_DIRS[@]}"
 }
 
 # The patches in order, without comments.
