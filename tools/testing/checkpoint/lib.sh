@@ -22,6 +22,9 @@ export CCACHE_BASEDIR=$TOP CCACHE_NOHASHDIR=1
 export KBUILD_BUILD_TIMESTAMP='2025-01-01 00:00:00' KBUILD_BUILD_USER=checkpoint
 export KBUILD_BUILD_HOST=build KBUILD_BUILD_VERSION=1 LOCALVERSION=
 
+# mke2fs and others are not in a plain user's path.
+export PATH=$PATH:/usr/sbin:/sbin
+
 # The checkout may belong to another user than the one who builds.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$TOP
 
