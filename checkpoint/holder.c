@@ -5,6 +5,7 @@
  */
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
@@ -72,6 +73,7 @@ int ckpt_visit_outsiders(struct ckpt_ctx *ctx,
 void ckpt_set_holder(struct ckpt_holder *holder, struct task_struct *task)
 {
 	holder->pid = task_pid_vnr(task);
+	holder->may_tell = ptrace_may_access(task, PTRACE_MODE_READ_FSCREDS);
 	get_task_comm(holder->comm, task);
 }
 

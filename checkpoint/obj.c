@@ -8,6 +8,7 @@
  */
 #include <linux/delay.h>
 #include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
@@ -257,8 +258,28 @@ static void ckpt_obj_settle(struct ckpt_ctx *ctx, bool patiently)
 	}
 }
 
-/* Looking for a holder walks the whole system. */
+/*
+ * Looking for a holder walks the whole system. Where a surplus alone tells
+ * nothing, there is no other way.
+ */
 #define CKPT_HOLDERS_MAX	32
+
+/* What of it the caller could find out by itself. */
+static void ckpt_name_holder(struct ckpt_ctx *ctx, const struct ckpt_holder *holder)
+{
+	const size_t size = sizeof(ctx->text);
+
+	if (!holder)
+		ctx->text[0] = '\0';
+	else if (!holder->pid)
+		strscpy(ctx->text, ": held by a process that cannot be seen from here", size);
+	else if (!holder->may_tell)
+		scnprintf(ctx->text, size, ": held by pid %d (%.*s)", holder->pid, CKPT_COMM_LEN,
+			  holder->comm);
+	else
+		scnprintf(ctx->text, size, ": held by pid %d (%.*s) %s", holder->pid,
+			  CKPT_COMM_LEN, holder->comm, holder->how);
+}
 
 /* Return: 1 if @obj is leaked, 0 if not, or not by anyone who is @named. */
 static int ckpt_obj_report(struct ckpt_ctx *ctx, struct ckpt_obj *obj, int err, bool named,
@@ -273,12 +294,7 @@ static int ckpt_obj_report(struct ckpt_ctx *ctx, struct ckpt_obj *obj, int err, 
 	if (!found && (named || obj->ops->observers))
 		return 0;
 	users = ckpt_obj_users(obj);
-	if (found)
-		scnprintf(ctx->text, sizeof(ctx->text), ": held by pid %d (%.*s) %s", holder.pid,
-			  CKPT_COMM_LEN, holder.comm, holder.how);
-	else
-		ctx->text[0] = '\0';
-
+	ckpt_name_holder(ctx, found ? &holder : NULL);
 	ctx->obj = obj;
 	if (err)
 		ckpt_refuse(ctx, err, "leak: %s #%u: users %ld != %ld found%s", obj->ops->obj_name,
@@ -294,11 +310,13 @@ static int ckpt_obj_report_all(struct ckpt_ctx *ctx, int err, bool named)
 {
 	struct ckpt_obj *obj;
 	int leaks = 0, searched = 0;
+	bool search;
 
 	ckpt_objhash_for_each(obj, &ctx->objhash) {
 		if (!ckpt_obj_surplus(ctx, obj))
 			continue;
-		leaks += ckpt_obj_report(ctx, obj, err, named, searched++ < CKPT_HOLDERS_MAX);
+		search = obj->ops->observers || searched++ < CKPT_HOLDERS_MAX;
+		leaks += ckpt_obj_report(ctx, obj, err, named, search);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -336,18 +354,16 @@ int ckpt_obj_contained(struct ckpt_ctx *ctx)
 	return min(leaks, 0);
 }
 
-/**
- * ckpt_obj_recheck() - Find references that came or went while the image was written
- * @ctx: the context
- *
- * Context: May sleep.
- * Return: 0; -EAGAIN if somebody outside holds an object now; -EINTR.
- */
-int ckpt_obj_recheck(struct ckpt_ctx *ctx)
+/* A file or a pipe that the call itself writes to: the tree may be saving itself. */
+static bool ckpt_obj_is_sink(const struct ckpt_obj *obj, struct file *file)
 {
-	if (ctx->flags & CHECKPOINT_SUBTREE)
-		return 0;
-	return ckpt_obj_contained(ctx);
+	return file && (obj->ptr == file || obj->ptr == file_inode(file));
+}
+
+static bool ckpt_obj_has_version(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
+{
+	return obj->ops->version && !(obj->flags & CKPT_OBJ_EXTERNAL) &&
+	       !ckpt_obj_is_sink(obj, ctx->image_file) && !ckpt_obj_is_sink(obj, ctx->log_file);
 }
 
 static int ckpt_obj_write(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
@@ -359,6 +375,8 @@ static int ckpt_obj_write(struct ckpt_ctx *ctx, struct ckpt_obj *obj)
 	};
 	int err;
 
+	if (ckpt_obj_has_version(ctx, obj))
+		obj->version = obj->ops->version(obj->ptr);
 	err = ckpt_write(ctx, CKPT_REC_OBJ, &rec, sizeof(rec));
 	if (!err)
 		err = ckpt_log_explain(ctx, obj->ops->checkpoint(ctx, obj->ptr), "saving",
@@ -420,6 +438,40 @@ int ckpt_obj_checkpointed(struct ckpt_ctx *ctx)
 					"%s #%u disappeared since the tree was collected",
 					obj->ops->obj_name, obj->objref);
 	return 0;
+}
+
+/* Who has read from a pipe, say, and closed it again, has left no reference. */
+static int ckpt_obj_unchanged(struct ckpt_ctx *ctx)
+{
+	struct ckpt_obj *obj;
+
+	ckpt_objhash_for_each(obj, &ctx->objhash) {
+		if (!ckpt_obj_has_version(ctx, obj) ||
+		    obj->ops->version(obj->ptr) == obj->version)
+			continue;
+		return ckpt_err(ctx, -EAGAIN,
+				"%s #%u was changed by someone outside since it was saved",
+				obj->ops->obj_name, obj->objref);
+	}
+	return 0;
+}
+
+/**
+ * ckpt_obj_recheck() - Find what others did to objects while the image was written
+ * @ctx: the context
+ *
+ * Context: May sleep.
+ * Return: 0; -EAGAIN if somebody outside holds an object now, or has changed
+ * one; -EINTR.
+ */
+int ckpt_obj_recheck(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	if (ctx->flags & CHECKPOINT_SUBTREE)
+		return 0;
+	err = ckpt_obj_contained(ctx);
+	return err ?: ckpt_obj_unchanged(ctx);
 }
 
 /**

@@ -23,6 +23,7 @@
  * @ops: its kind
  * @ptr: the object; one reference of it belongs to the hash
  * @users: references found so far, the hash's own not included
+ * @version: checkpoint: ops->version() when it was written
  * @objref: its number in the image, from 1
  * @flags: CKPT_OBJ_*
  * @owner: index of the task that it was first found in, or CKPT_TASK_NONE
@@ -33,6 +34,7 @@ struct ckpt_obj {
 	const struct ckpt_obj_ops *ops;
 	void *ptr;
 	long users;
+	u64 version;
 	u32 objref;
 	u32 flags;
 	u32 owner;

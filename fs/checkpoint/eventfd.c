@@ -28,6 +28,14 @@ static int eventfd_collect(struct ckpt_ctx *ctx, struct file *file)
 	return err;
 }
 
+static u64 eventfd_version(struct file *file)
+{
+	struct eventfd_state state = {};
+
+	eventfd_get_state(file, &state);
+	return state.count;
+}
+
 static int eventfd_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct ckpt_rec_file_eventfd rec = {};
@@ -64,6 +72,7 @@ static const struct ckpt_file_ops eventfd_file_ops = {
 	.rec_type = CKPT_REC_FILE_EVENTFD,
 	.match = eventfd_match,
 	.collect = eventfd_collect,
+	.version = eventfd_version,
 	.checkpoint = eventfd_checkpoint,
 	.restore = eventfd_restore,
 };

@@ -15,6 +15,7 @@
 #include <linux/sched/task.h>
 #include <linux/socket.h>
 #include <linux/tty.h>
+#include <linux/xxhash.h>
 #include <net/sock.h>
 
 #include "../internal.h"
@@ -532,6 +533,16 @@ static int file_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder 
 	return ckpt_find_file_holder(ctx, &match, holder);
 }
 
+static u64 file_version(void *ptr)
+{
+	struct file *file = ptr;
+	const struct ckpt_file_ops *kind = kind_of_file(file);
+	u64 state[] = { file->f_pos, file->f_flags,
+			kind && kind->version ? kind->version(file) : 0 };
+
+	return xxh64(state, sizeof(state), 0);
+}
+
 const struct ckpt_obj_ops ckpt_file_obj_ops = {
 	.obj_name = "file",
 	.obj_type = CKPT_OBJ_FILE,
@@ -541,6 +552,7 @@ const struct ckpt_obj_ops ckpt_file_obj_ops = {
 	.ref_users = file_users,
 	.ref_outside = ckpt_file_mapped_outside,
 	.find_holder = file_find_holder,
+	.version = file_version,
 	.collect = file_collect,
 	.checkpoint = file_checkpoint,
 	.restore = file_restore,

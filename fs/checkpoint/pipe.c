@@ -16,6 +16,8 @@
 #include <linux/init.h>
 #include <linux/magic.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/slab.h>
+#include <linux/xxhash.h>
 
 #include "../internal.h"
 #include "internal.h"
@@ -61,73 +63,100 @@ static int pipe_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder 
 	return ckpt_find_file_holder(ctx, &match, holder);
 }
 
-/*
- * Copies what buffer number @nr from the tail holds to @page: the length, or an
- * errno. The pipe is not consumed.
+/**
+ * struct pipe_data - what a pipe held at one moment
+ * @nr: number of @bufs
+ * @bufs: the buffers with data, referenced, from the first to be read
+ *
+ * Taken as tee() does it: who reads or writes meanwhile, which somebody outside
+ * may do if the tree need not be closed, does not change it.
  */
-static int copy_buf(struct pipe_inode_info *pipe, unsigned int nr, unsigned int offset,
-		    void *page, bool *packet)
+struct pipe_data {
+	unsigned int nr;
+	struct pipe_buffer bufs[];
+};
+
+static int tee_bufs(struct pipe_inode_info *pipe, struct pipe_data *data)
 {
 	struct pipe_buffer *buf;
-	unsigned int len = 0;
+	unsigned int i;
+	int err;
+
+	for (i = pipe->tail; i != pipe->head; i++) {
+		buf = pipe_buf(pipe, i);
+		if (!buf->len)
+			continue;
+		err = pipe_buf_confirm(pipe, buf);
+		if (err)
+			return err;
+		if (!pipe_buf_get(pipe, buf))
+			return -EFAULT;
+		data->bufs[data->nr++] = *buf;
+	}
+	return 0;
+}
+
+static void release_data(struct pipe_inode_info *pipe, struct pipe_data *data)
+{
+	while (data->nr)
+		pipe_buf_release(pipe, &data->bufs[--data->nr]);
+	kvfree(data);
+}
+
+static struct pipe_data *get_data(struct pipe_inode_info *pipe)
+{
+	struct pipe_data *data;
 	int err;
 
 	pipe_lock(pipe);
-	if (nr < pipe_occupancy(pipe->head, pipe->tail)) {
-		buf = pipe_buf(pipe, pipe->tail + nr);
-		err = pipe_buf_confirm(pipe, buf);
-		if (err) {
-			pipe_unlock(pipe);
-			return err;
-		}
-		if (offset < buf->len) {
-			offset += buf->offset;
-			len = min_t(unsigned int, buf->len + buf->offset - offset,
-				    PAGE_SIZE - offset_in_page(offset));
-			memcpy_from_page(page, buf->page + (offset >> PAGE_SHIFT),
-					 offset_in_page(offset), len);
-		}
-		*packet = buf->flags & PIPE_BUF_FLAG_PACKET;
+	data = kvzalloc(struct_size(data, bufs, pipe_occupancy(pipe->head, pipe->tail)),
+			GFP_KERNEL_ACCOUNT);
+	err = data ? tee_bufs(pipe, data) : -ENOMEM;
+	if (err && data) {
+		release_data(pipe, data);
+		data = NULL;
 	}
 	pipe_unlock(pipe);
-	return len;
+	return data ?: ERR_PTR(err);
 }
 
-static int write_buf(struct ckpt_ctx *ctx, struct pipe_inode_info *pipe, unsigned int nr,
-		     void *page)
+static void put_data(struct pipe_inode_info *pipe, struct pipe_data *data)
 {
-	struct ckpt_rec_pipe_buf rec = {};
-	unsigned int offset = 0;
-	bool packet;
-	int len, err;
+	pipe_lock(pipe);
+	release_data(pipe, data);
+	pipe_unlock(pipe);
+}
 
-	/* spliced buffers can be longer than a page; they are no packets */
-	while ((len = copy_buf(pipe, nr, offset, page, &packet)) > 0) {
-		rec.flags = packet ? CKPT_PIPE_BUF_PACKET : 0;
-		rec.len = len;
-		err = ckpt_write2(ctx, CKPT_REC_PIPE_BUF, &rec, sizeof(rec), page, len);
+/* A spliced buffer can be longer than a page; it is no packet. */
+static int write_buf(struct ckpt_ctx *ctx, const struct pipe_buffer *buf)
+{
+	struct ckpt_rec_pipe_buf rec = {
+		.flags = buf->flags & PIPE_BUF_FLAG_PACKET ? CKPT_PIPE_BUF_PACKET : 0,
+	};
+	unsigned int at = buf->offset, end = buf->offset + buf->len;
+	void *page;
+	int err;
+
+	for (; at < end; at += rec.len) {
+		rec.len = min_t(unsigned int, end - at, PAGE_SIZE - offset_in_page(at));
+		page = kmap_local_page(buf->page + (at >> PAGE_SHIFT));
+		err = ckpt_write2(ctx, CKPT_REC_PIPE_BUF, &rec, sizeof(rec),
+				  page + offset_in_page(at), rec.len);
+		kunmap_local(page);
 		if (err)
 			return err;
-		offset += len;
 	}
-	if (len < 0)
-		return ckpt_err(ctx, len, "pipe: contents cannot be read");
 	return 0;
 }
 
 /* Each record takes one slot at restart, also where a spliced buffer takes two. */
-static unsigned int count_bufs(struct pipe_inode_info *pipe)
+static unsigned int count_slots(const struct pipe_data *data)
 {
-	struct pipe_buffer *buf;
-	unsigned int i, nr = 0;
+	const struct pipe_buffer *buf;
+	unsigned int nr = 0;
 
-	pipe_lock(pipe);
-	for (i = pipe->tail; i != pipe->head; i++) {
-		buf = pipe_buf(pipe, i);
-		if (buf->len)
-			nr += DIV_ROUND_UP(offset_in_page(buf->offset) + buf->len, PAGE_SIZE);
-	}
-	pipe_unlock(pipe);
+	for (buf = data->bufs; buf < data->bufs + data->nr; buf++)
+		nr += DIV_ROUND_UP(offset_in_page(buf->offset) + buf->len, PAGE_SIZE);
 	return nr;
 }
 
@@ -146,11 +175,11 @@ static char *fifo_path(struct ckpt_ctx *ctx, struct inode *inode, char *buf)
 	return name;
 }
 
-static int write_head(struct ckpt_ctx *ctx, struct inode *inode)
+static int write_head(struct ckpt_ctx *ctx, struct inode *inode, const struct pipe_data *data)
 {
 	struct ckpt_rec_pipe rec = {
 		.ring_size = inode->i_pipe->ring_size,
-		.nr_bufs = count_bufs(inode->i_pipe),
+		.nr_bufs = count_slots(data),
 		.mode = inode->i_mode & 0777,
 		.uid = from_kuid_munged(current_user_ns(), inode->i_uid),
 		.gid = from_kgid_munged(current_user_ns(), inode->i_gid),
@@ -182,21 +211,38 @@ out:
 static int pipe_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 {
 	struct inode *inode = ptr;
-	struct pipe_inode_info *pipe = inode->i_pipe;
-	unsigned int i, nr = pipe_occupancy(pipe->head, pipe->tail);
-	void *page;
+	struct pipe_data *data;
+	unsigned int i;
 	int err;
 
-	err = write_head(ctx, inode);
-	if (err || !nr)
-		return err;
-	page = (void *)__get_free_page(GFP_KERNEL);
-	if (!page)
-		return -ENOMEM;
-	for (i = 0; !err && i < nr; i++)
-		err = write_buf(ctx, pipe, i, page);
-	free_page((unsigned long)page);
+	data = get_data(inode->i_pipe);
+	if (IS_ERR(data))
+		return ckpt_err(ctx, PTR_ERR(data), "pipe: contents cannot be read");
+	err = write_head(ctx, inode, data);
+	for (i = 0; !err && i < data->nr; i++)
+		err = write_buf(ctx, &data->bufs[i]);
+	put_data(inode->i_pipe, data);
 	return err;
+}
+
+/* Each byte that is written or read moves one of these. */
+static u64 pipe_version(void *ptr)
+{
+	struct pipe_inode_info *pipe = ((struct inode *)ptr)->i_pipe;
+	struct pipe_buffer *first, *last;
+	u32 state[4] = {};
+
+	pipe_lock(pipe);
+	state[0] = pipe->head;
+	state[1] = pipe->tail;
+	if (!pipe_empty(pipe->head, pipe->tail)) {
+		first = pipe_buf(pipe, pipe->tail);
+		last = pipe_buf(pipe, pipe->head - 1);
+		state[2] = first->offset;
+		state[3] = last->offset + last->len;
+	}
+	pipe_unlock(pipe);
+	return xxh64(state, sizeof(state), 0);
 }
 
 /* @writer is our own, not blocking; a reader exists, so there is no SIGPIPE. */
@@ -369,6 +415,7 @@ const struct ckpt_obj_ops ckpt_pipe_obj_ops = {
 	.ref_drop = pipe_drop,
 	.ref_users = pipe_users,
 	.find_holder = pipe_find_holder,
+	.version = pipe_version,
 	.checkpoint = pipe_checkpoint,
 	.restore = pipe_restore,
 };
@@ -496,7 +543,8 @@ static struct file *pipe_file_restore(struct ckpt_ctx *ctx, const struct ckpt_re
 	if (IS_ERR(inode))
 		return ERR_CAST(inode);
 	if ((rec.flags & ~CKPT_FILE_PIPE_NO_WRITER) || rec.pad || rec.path_len > len ||
-	    (file_rec->f_flags & (O_PATH | __FMODE_EXEC)))
+	    (file_rec->f_flags & (O_PATH | __FMODE_EXEC)) ||
+	    (file_rec->f_flags & O_ACCMODE) == O_ACCMODE)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed pipe descriptor"));
 
 	if (is_fifo(inode))

@@ -36,12 +36,14 @@ enum ckpt_stage {
 
 /**
  * struct ckpt_holder - someone outside the tree who holds a leaked object
- * @pid: pid in the caller's pid namespace
+ * @pid: pid in the caller's pid namespace, 0 if it has none there
+ * @may_tell: the caller may look into it, and learn of @how
  * @comm: its name
  * @how: what it holds the object by: "fd 5", "mapping at 7f..000"
  */
 struct ckpt_holder {
 	pid_t pid;
+	bool may_tell;
 	char comm[CKPT_COMM_LEN];
 	char how[64];
 };
@@ -62,6 +64,9 @@ struct ckpt_holder {
  *	May sleep.
  * @observers: A surplus of users without a holder that find_holder() can name
  *	comes from observers (readers of /proc, ...) and is not a leak.
+ * @version: Optional. A number that differs when what checkpoint() writes has
+ *	changed. Compared before the trailer with what it was when @ptr was
+ *	written: someone may have shared it for a moment. May sleep.
  * @collect: Optional. Calls ckpt_obj_collect() for each reference that @ptr
  *	holds and ckpt_refuse() for what cannot be saved. Called once for each
  *	object while all tasks are frozen.
@@ -79,6 +84,7 @@ struct ckpt_obj_ops {
 	long (*ref_users)(void *ptr);
 	long (*ref_outside)(struct ckpt_ctx *ctx, void *ptr);
 	int (*find_holder)(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *holder);
+	u64 (*version)(void *ptr);
 	int (*collect)(struct ckpt_ctx *ctx, void *ptr);
 	int (*checkpoint)(struct ckpt_ctx *ctx, void *ptr);
 	void *(*restore)(struct ckpt_ctx *ctx);
@@ -104,6 +110,8 @@ struct ckpt_rec {
  * @rec_type: Required. CKPT_REC_TASK_*; parts are written and restored in
  *	ascending order.
  * @leader_only: The part belongs to the process, not to the thread.
+ * @required: Each living task has it. One without would keep what a new task
+ *	has, and not be refused for what it may not have.
  * @collect: Optional. ckpt_obj_collect() and ckpt_refuse(), as for objects.
  * @checkpoint: Required. Writes records of type @rec_type: none, one or more.
  * @restore: Required. Called for each such record, in the context of the task
@@ -118,6 +126,7 @@ struct ckpt_task_ops {
 	const char *name;
 	u16 rec_type;
 	bool leader_only;
+	bool required;
 	int (*collect)(struct ckpt_ctx *ctx, struct task_struct *task);
 	int (*checkpoint)(struct ckpt_ctx *ctx, struct task_struct *task);
 	int (*restore)(struct ckpt_ctx *ctx, const struct ckpt_rec *rec);
@@ -133,6 +142,7 @@ struct ckpt_task_ops {
  * @match: Optional. Tells whether @file is of this kind; tried in order of
  *	registration when no @fop matches.
  * @collect: Optional. As in struct ckpt_obj_ops, for what @file refers to.
+ * @version: Optional. As in struct ckpt_obj_ops, besides position and flags.
  * @checkpoint: Required. Writes records, the first of type @rec_type.
  * @restore: Required. Reads them; opens the file with @rec->f_flags. Returns
  *	the file with one reference. The caller sets position, flags and
@@ -144,6 +154,7 @@ struct ckpt_file_ops {
 	const struct file_operations *fop;
 	bool (*match)(struct file *file);
 	int (*collect)(struct ckpt_ctx *ctx, struct file *file);
+	u64 (*version)(struct file *file);
 	int (*checkpoint)(struct ckpt_ctx *ctx, struct file *file);
 	struct file *(*restore)(struct ckpt_ctx *ctx, const struct ckpt_rec_file *rec);
 };
@@ -238,6 +249,9 @@ int ckpt_read_data_done(struct ckpt_ctx *ctx);
 bool ckpt_task_collected(struct ckpt_ctx *ctx, struct task_struct *task);
 bool ckpt_dry_run(struct ckpt_ctx *ctx);
 u64 ckpt_image_flags(struct ckpt_ctx *ctx);
+
+/* While restarting: the tree joins the caller's session and terminal. */
+bool ckpt_shell_job(struct ckpt_ctx *ctx);
 /* pid as the image names it; 0 if @pid is not visible to the caller */
 pid_t ckpt_pid_nr(struct ckpt_ctx *ctx, struct pid *pid);
 /*

@@ -312,6 +312,81 @@ TEST_F_TIMEOUT(reverse, shared_for_a_moment, 120)
 	self->s.pid = 0;
 }
 
+/* What an outsider does to an object that he has for a moment only. */
+
+static bool write_to_pipe(struct subject *s)
+{
+	int fd = get_pipe(s);
+	bool ok = write(fd, "x", 1) == 1;
+
+	close(fd);
+	return ok;
+}
+
+static bool read_from_pipe(struct subject *s)
+{
+	int fd = reopen_pipe(s);
+	char c;
+	bool ok = read(fd, &c, 1) == 1;
+
+	close(fd);
+	return ok;
+}
+
+static bool move_in_file(struct subject *s)
+{
+	int fd = get_file(s);
+	bool ok = lseek(fd, 1, SEEK_CUR) > 0;
+
+	close(fd);
+	return ok;
+}
+
+static bool read_event(struct subject *s)
+{
+	int fd = get_event(s);
+	uint64_t value;
+	bool ok = read(fd, &value, sizeof(value)) == sizeof(value);
+
+	close(fd);
+	return ok;
+}
+
+TEST_F_TIMEOUT(reverse, changed_for_a_moment, 120)
+{
+	static const struct {
+		const char *object;
+		bool (*change)(struct subject *s);
+	} changes[] = {
+		{ "pipe #", write_to_pipe },
+		{ "pipe #", read_from_pipe },
+		{ "file #", move_in_file },
+		{ "file #", read_event },
+	};
+	size_t i;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_alone)) subject_print(&self->s);
+	for (i = 0; i < ARRAY_SIZE(changes); i++) {
+		ASSERT_TRUE(begin(self));
+		set_pause(WRITTEN);
+		ASSERT_TRUE(wait_paused(WRITTEN));
+		EXPECT_TRUE(changes[i].change(&self->s));
+		EXPECT_EQ(end(self), -EAGAIN) {
+			fprintf(stderr, "# change %zu\n", i);
+			subject_print(&self->s);
+		}
+		EXPECT_TRUE(log_has(&self->s, changes[i].object) &&
+			    log_has(&self->s, "was changed by someone outside")) {
+			fprintf(stderr, "# change %zu\n", i);
+			subject_print(&self->s);
+		}
+		EXPECT_TRUE(is_no_image(&self->s));
+	}
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
 /*
  * A table that is shared with someone outside, which only CHECKPOINT_SUBTREE
  * accepts: he puts something in while the tree is frozen, or takes it out.
