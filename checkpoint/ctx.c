@@ -178,6 +178,7 @@ struct ckpt_ctx *ckpt_ctx_alloc(u64 flags, fmode_t mode, int image_fd, int log_f
 	ctx->owner = CKPT_TASK_NONE;
 	ckpt_log_init(&ctx->log);
 	ckpt_objhash_init(&ctx->objhash);
+	xa_init(&ctx->left_out);
 	get_fs_root(current->fs, &ctx->root);
 	ctx->cred = get_current_cred();
 	ctx->pid_ns = get_pid_ns(task_active_pid_ns(current));
@@ -204,6 +205,7 @@ void ckpt_ctx_free(struct ckpt_ctx *ctx)
 {
 	ckpt_set_whom(ctx, NULL);
 	ckpt_objhash_destroy(&ctx->objhash);
+	ckpt_left_out_free(ctx);
 	ckpt_cow_free(ctx->cow);
 	ckpt_arch_vdso_free(ctx->vdso);
 	ckpt_tree_free(&ctx->tree);
@@ -284,6 +286,17 @@ u64 ckpt_image_flags(struct ckpt_ctx *ctx)
 	if (ckpt_task_collected(ctx, current))
 		flags |= CKPT_IMAGE_SELF;
 	return flags;
+}
+
+/**
+ * ckpt_shell_job() - Does the tree join the caller's session and terminal?
+ * @ctx: the context of a restart
+ *
+ * Return: whether RESTART_SHELL_JOB was given.
+ */
+bool ckpt_shell_job(struct ckpt_ctx *ctx)
+{
+	return ctx->flags & RESTART_SHELL_JOB;
 }
 
 /**

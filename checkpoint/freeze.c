@@ -168,8 +168,9 @@ static int ckpt_busy(struct ckpt_ctx *ctx, struct task_struct *task)
 	if (ckpt_in_vfork(task))
 		return ckpt_vfork_busy(ctx, task);
 	if (at)
-		return ckpt_err(ctx, -EBUSY, "%s: %s at %ps", ckpt_whom(ctx), what, (void *)at);
-	return ckpt_err(ctx, -EBUSY, "%s: %s", ckpt_whom(ctx), what);
+		return ckpt_unfreezable(ctx, -EBUSY, "%s: %s at %ps", ckpt_whom(ctx), what,
+					(void *)at);
+	return ckpt_unfreezable(ctx, -EBUSY, "%s: %s", ckpt_whom(ctx), what);
 }
 
 static int ckpt_check_traced(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -187,7 +188,8 @@ static int ckpt_check_traced(struct ckpt_ctx *ctx, struct task_struct *task)
 		strscpy(comm, tracer->comm);
 	}
 	rcu_read_unlock();
-	return ckpt_err(ctx, -EBUSY, "%s: is traced by pid %d (%s)", ckpt_whom(ctx), pid, comm);
+	return ckpt_unfreezable(ctx, -EBUSY, "%s: is traced by pid %d (%s)", ckpt_whom(ctx),
+				pid, comm);
 }
 
 static int ckpt_check_access(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -195,7 +197,7 @@ static int ckpt_check_access(struct ckpt_ctx *ctx, struct task_struct *task)
 	if (task == current ||
 	    ptrace_may_access(task, PTRACE_MODE_ATTACH_REALCREDS))
 		return 0;
-	return ckpt_err(ctx, -EPERM, "%s: not permitted", ckpt_whom(ctx));
+	return ckpt_unfreezable(ctx, -EPERM, "%s: not permitted", ckpt_whom(ctx));
 }
 
 static int ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -204,12 +206,13 @@ static int ckpt_check_task(struct ckpt_ctx *ctx, struct task_struct *task)
 
 	ckpt_set_whom(ctx, task);
 	if (task->flags & PF_KTHREAD)
-		return ckpt_err(ctx, -EOPNOTSUPP, "%s: is a kernel thread", ckpt_whom(ctx));
+		return ckpt_unfreezable(ctx, -EOPNOTSUPP, "%s: is a kernel thread", ckpt_whom(ctx));
 	if (task->flags & PF_IO_WORKER)
-		return ckpt_err(ctx, -EOPNOTSUPP, "%s: is a worker of io_uring", ckpt_whom(ctx));
+		return ckpt_unfreezable(ctx, -EOPNOTSUPP, "%s: is a worker of io_uring",
+					ckpt_whom(ctx));
 	if (task->flags & PF_USER_WORKER)
-		return ckpt_err(ctx, -EOPNOTSUPP, "%s: is a kernel worker of its process",
-				ckpt_whom(ctx));
+		return ckpt_unfreezable(ctx, -EOPNOTSUPP, "%s: is a kernel worker of its process",
+					ckpt_whom(ctx));
 	err = ckpt_check_access(ctx, task);
 	return err ?: ckpt_check_traced(ctx, task);
 }
@@ -232,22 +235,30 @@ static int ckpt_hold(struct ckpt_ctx *ctx, struct ckpt_task *t)
 	}
 	unlock_task_sighand(task, &flags);
 	if (err)
-		return ckpt_err(ctx, err, "%s: is in another checkpoint", ckpt_whom(ctx));
+		return ckpt_unfreezable(ctx, err, "%s: is in another checkpoint", ckpt_whom(ctx));
 	return 0;
+}
+
+/**
+ * ckpt_thaw_task() - Let a task out of the freezer trap
+ * @task: a task whose JOBCTL_TRAP_CKPT is ours
+ */
+void ckpt_thaw_task(struct task_struct *task)
+{
+	unsigned long flags;
+
+	if (!lock_task_sighand(task, &flags))
+		return;
+	task->jobctl &= ~JOBCTL_TRAP_CKPT;
+	unlock_task_sighand(task, &flags);
+	wake_up_state(task, TASK_INTERRUPTIBLE);
 }
 
 static void ckpt_release(struct ckpt_task *t)
 {
-	unsigned long flags;
-
-	if (!t->held)
-		return;
+	if (t->held)
+		ckpt_thaw_task(t->task);
 	t->held = false;
-	if (!lock_task_sighand(t->task, &flags))
-		return;
-	t->task->jobctl &= ~JOBCTL_TRAP_CKPT;
-	unlock_task_sighand(t->task, &flags);
-	wake_up_state(t->task, TASK_INTERRUPTIBLE);
 }
 
 static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
@@ -278,6 +289,12 @@ static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
 	return err;
 }
 
+/* Nobody waits for current, nor for whom a dry run leaves out. */
+static bool ckpt_runs_on(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return task == current || ckpt_is_left_out(ctx, task);
+}
+
 /* Whom the tree has lost is let go; whom it has won is held. */
 static int ckpt_adopt(struct ckpt_ctx *ctx, struct ckpt_tree *walked)
 {
@@ -294,11 +311,11 @@ static int ckpt_adopt(struct ckpt_ctx *ctx, struct ckpt_tree *walked)
 	}
 	ctx->tree = *walked;
 	ckpt_for_each_task(t, &ctx->tree) {
-		if (ckpt_tree_find(&old, t->task))
+		if (ckpt_tree_find(&old, t->task) || ckpt_is_left_out(ctx, t->task))
 			continue;
-		err = ckpt_check_task(ctx, t->task);
-		if (!err)
-			err = ckpt_hold(ctx, t);
+		err = ckpt_check_task(ctx, t->task) ?: ckpt_hold(ctx, t);
+		if (err)
+			err = ckpt_leave_out(ctx, t->task, err);
 		if (err)
 			break;
 	}
@@ -324,7 +341,7 @@ static int ckpt_settle_all(struct ckpt_ctx *ctx, ktime_t deadline, struct task_s
 	int err;
 
 	ckpt_for_each_task(t, &ctx->tree) {
-		if (t->task == current || ckpt_is_settled(t->task))
+		if (ckpt_runs_on(ctx, t->task) || ckpt_is_settled(t->task))
 			continue;
 		err = ckpt_wait_settled(t->task, deadline);
 		if (err) {
@@ -347,7 +364,7 @@ static int ckpt_sample_all(struct ckpt_ctx *ctx, struct task_struct **late)
 		unsigned int state = READ_ONCE(t->task->__state);
 
 		t->gen = 0;
-		if (t->task == current || READ_ONCE(t->task->exit_state))
+		if (ckpt_runs_on(ctx, t->task) || READ_ONCE(t->task->exit_state))
 			continue;
 		if (!t->held || !ckpt_is_settled(t->task))
 			return -EAGAIN;
@@ -417,7 +434,11 @@ static int ckpt_check_all(struct ckpt_ctx *ctx)
 	int err;
 
 	ckpt_for_each_task(t, &ctx->tree) {
+		if (ckpt_is_left_out(ctx, t->task))
+			continue;
 		err = ckpt_check_task(ctx, t->task);
+		if (err)
+			err = ckpt_leave_out(ctx, t->task, err);
 		if (err)
 			return err;
 	}
@@ -448,8 +469,12 @@ int ckpt_freeze_tree(struct ckpt_ctx *ctx)
 		err = ckpt_freeze_try(ctx, &late);
 		if (!err || !late || err != -EBUSY)
 			break;
-		if (try == CKPT_FREEZE_TRIES)
-			return ckpt_busy(ctx, late);
+		if (try >= CKPT_FREEZE_TRIES) {
+			err = ckpt_leave_out(ctx, late, ckpt_busy(ctx, late));
+			if (err)
+				return err;
+			continue;
+		}
 		ckpt_thaw_tree(ctx);
 		schedule_timeout_killable(msecs_to_jiffies(try * 5) + 1);
 		if (fatal_signal_pending(current))

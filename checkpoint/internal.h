@@ -8,6 +8,7 @@
 #include <linux/checkpoint.h>
 #include <linux/path.h>
 #include <linux/sched.h>
+#include <linux/xarray.h>
 #include <uapi/linux/checkpoint.h>
 
 #include "image.h"
@@ -104,6 +105,7 @@ struct ckpt_stats {
  * @owner: checkpoint: index of the task being collected
  * @root_task: checkpoint: leader of the root process, referenced
  * @tree: checkpoint: the tasks
+ * @left_out: checkpoint: tasks that a dry run could not freeze
  * @stats: checkpoint: for the log
  * @restart: restart: the restarter's state
  * @cow: checkpoint: pages shared copy-on-write; ckpt_ctx_free() gives it to
@@ -134,6 +136,7 @@ struct ckpt_ctx {
 	u32 owner;
 	struct task_struct *root_task;
 	struct ckpt_tree tree;
+	struct xarray left_out;
 	struct ckpt_stats stats;
 
 	struct ckpt_restart *restart;
@@ -172,10 +175,17 @@ int ckpt_tree_write(struct ckpt_ctx *ctx);
 /* freeze.c: holding the tree still */
 int ckpt_freeze_tree(struct ckpt_ctx *ctx);	/* fills ctx->tree */
 void ckpt_release_tree(struct ckpt_ctx *ctx);
+void ckpt_thaw_task(struct task_struct *task);
 void ckpt_thaw_tree(struct ckpt_ctx *ctx);
 int ckpt_freeze_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */
 int ckpt_pin_task(struct ckpt_ctx *ctx, struct ckpt_task *t);
 void ckpt_unpin_task(struct ckpt_task *t);
+
+/* left_out.c: tasks that cannot be frozen, which a dry run does without */
+__printf(3, 4) int ckpt_unfreezable(struct ckpt_ctx *ctx, int err, const char *fmt, ...);
+int ckpt_leave_out(struct ckpt_ctx *ctx, struct task_struct *task, int err);
+bool ckpt_is_left_out(struct ckpt_ctx *ctx, struct task_struct *task);
+void ckpt_left_out_free(struct ckpt_ctx *ctx);
 
 /* vfork.c: tasks that wait in vfork() */
 bool ckpt_in_vfork(struct task_struct *task);

@@ -56,15 +56,15 @@ enum ckpt_child_state {
 /**
  * struct ckpt_restart - state of one restart, shared with the tasks it makes
  * @users: the restarter and each task that runs in our code
- * @lock: protects @phase, @nr_killed, @running, @called, @stop, @result and
+ * @lock: protects @phase, @running, @called, @stop, @result and
  *	every child's state and leave. Nests inside tasklist_lock, hence taken
  *	with interrupts off.
  * @wait: the restarter waits here for a child
  * @gate: tasks wait here between their deferred work and user mode
- * @nr_working: tasks that have not done their deferred work
+ * @nr_working: tasks that have not done their deferred work, and the restarter
+ *	until the tree is let go: whoever is the last opens the gate
  * @open: the gate is open
  * @phase: see enum ckpt_phase
- * @nr_killed: children that somebody else killed while they were being built
  * @ctx: valid while @phase is CKPT_PHASE_BUILD
  * @running: the child whose closure runs, or NULL; it has @ctx to itself, and
  *	what @next and the closures of children say
@@ -74,7 +74,7 @@ enum ckpt_child_state {
  * @result: of the last closure
  * @clocks: the machine's when the image was complete
  * @shift: what the clocks are off from @clocks since the tree was let go
- * @nr_tasks: number of @children
+ * @mm: the restarter's, to be compared only
  * @processes_made: the processes that need no creator exist
  * @tasks_made: all tasks exist
  * @children: struct ckpt_child by index
@@ -92,7 +92,6 @@ struct ckpt_restart {
 	atomic_t nr_working;
 	bool open;
 	enum ckpt_phase phase;
-	unsigned int nr_killed;
 	struct ckpt_ctx *ctx;
 	struct ckpt_child *running;
 	struct ckpt_child *next;
@@ -101,7 +100,7 @@ struct ckpt_restart {
 	int result;
 	struct ckpt_rec_clocks clocks;
 	struct ckpt_shift shift;
-	u32 nr_tasks;
+	struct mm_struct *mm;
 	bool processes_made;
 	bool tasks_made;
 	struct xarray children;
@@ -143,11 +142,12 @@ struct ckpt_vfork {
  * @index: its place in the image
  * @rec: what the image says about it
  * @leader: leader of its thread group, possibly itself
- * @parent: the parent process, NULL for the root and for threads
+ * @parent: the thread that is its parent, NULL for the root and for threads
  * @creator: the task that has to create it, NULL if the restarter does
  * @pgrp: its process group, NULL if it is the restarter's
  * @session: its session, NULL if it is the restarter's
  * @nr_threads: of a leader: threads besides itself
+ * @heir: of a leader: the first of them, NULL if there is none
  * @restored: its state has been read
  * @task: referenced, NULL before it is created
  * @wait: it waits here for work
@@ -155,6 +155,7 @@ struct ckpt_vfork {
  * @vfork: on its stack, valid while @state is neither NONE nor GONE
  * @waits_in_vfork: it will wait for a child before it returns to user mode
  * @leave: it is to exit as the image says: a leader that its threads outlive
+ * @stops: it went ahead through the gate, to stop
  * @fn: closure to run
  * @arg: its argument
  * @deferred: struct ckpt_deferred to run when the tree is let go
@@ -169,6 +170,7 @@ struct ckpt_child {
 	struct ckpt_group *pgrp;
 	struct ckpt_group *session;
 	u32 nr_threads;
+	struct ckpt_child *heir;
 	bool restored;
 	struct task_struct *task;
 	wait_queue_head_t wait;
@@ -176,6 +178,7 @@ struct ckpt_child {
 	struct ckpt_vfork *vfork;
 	bool waits_in_vfork;
 	bool leave;
+	bool stops;
 	ckpt_closure_t fn;
 	void *arg;
 	struct list_head deferred;
@@ -217,6 +220,7 @@ int ckpt_worker_zombie(void *arg);
 int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
 int ckpt_killed(struct ckpt_ctx *ctx, int err);
 void ckpt_pass_to(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
+void ckpt_gate_passed(struct ckpt_restart *r);
 
 /* clocks.c: what time has passed for the tree */
 int ckpt_clocks_read(struct ckpt_ctx *ctx);

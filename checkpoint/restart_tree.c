@@ -41,7 +41,9 @@ struct ckpt_restart *ckpt_restart_alloc(struct ckpt_ctx *ctx)
 	xa_init(&r->children);
 	xa_init(&r->pids);
 	xa_init(&r->groups);
+	atomic_set(&r->nr_working, 1);
 	r->ctx = ctx;
+	r->mm = current->mm;
 	return r;
 }
 
@@ -130,6 +132,8 @@ static int check_thread(struct ckpt_ctx *ctx, struct ckpt_child *child)
 	child->leader = leader;
 	child->creator = leader;
 	leader->nr_threads++;
+	if (!leader->heir)
+		leader->heir = child;
 	return 0;
 }
 
@@ -163,9 +167,8 @@ static int check_leader(struct ckpt_ctx *ctx, struct ckpt_child *child)
 	child->leader = child;
 	if (child->index) {
 		child->parent = earlier(child, rec->parent);
-		if (!child->parent || ckpt_child_is_thread(child->parent))
-			return bad_task(ctx, child, "parent %u is no process before it",
-					rec->parent);
+		if (!child->parent)
+			return bad_task(ctx, child, "parent %u is not before it", rec->parent);
 	} else if (rec->parent != CKPT_TASK_NONE) {
 		return bad_task(ctx, child, "not valid for the root");
 	}
@@ -254,7 +257,6 @@ static int read_task(struct ckpt_ctx *ctx, u32 index)
 		kfree(child);
 		return ckpt_err(ctx, err, "out of memory");
 	}
-	r->nr_tasks++;
 	err = ckpt_read(ctx, CKPT_REC_TREE_TASK, &child->rec, sizeof(child->rec));
 	return err ?: add_child(ctx, child);
 }

@@ -69,7 +69,7 @@ static bool ckpt_walk_all(struct ckpt_tree_walk *w, struct task_struct *root)
 		list_for_each_entry(child, &w->tasks[i].task->children, sibling) {
 			if (child->exit_state == EXIT_DEAD)
 				continue;
-			if (!ckpt_walk_process(w, child, w->tasks[i].leader))
+			if (!ckpt_walk_process(w, child, i))
 				return false;
 		}
 	}
@@ -328,14 +328,15 @@ static int ckpt_describe_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
 }
 
 /* The mm of the process at @index, whose leader may be dead, and how many threads use it. */
-static struct mm_struct *ckpt_process_mm(const struct ckpt_tree *tree, u32 index, int *users)
+static struct mm_struct *ckpt_process_mm(struct ckpt_ctx *ctx, u32 index, int *users)
 {
+	const struct ckpt_tree *tree = &ctx->tree;
 	struct mm_struct *mm = NULL;
 	u32 i;
 
 	*users = 0;
 	for (i = index; i < tree->nr && tree->tasks[i].leader == index; i++) {
-		if (!tree->tasks[i].task->mm)
+		if (ckpt_is_left_out(ctx, tree->tasks[i].task) || !tree->tasks[i].task->mm)
 			continue;
 		mm = tree->tasks[i].task->mm;
 		++*users;
@@ -343,33 +344,65 @@ static struct mm_struct *ckpt_process_mm(const struct ckpt_tree *tree, u32 index
 	return mm;
 }
 
-/* Processes that share an mm must be created by one that has it. */
-static void ckpt_describe_sharing(struct ckpt_ctx *ctx, struct ckpt_task *t)
+static unsigned long ckpt_sharing_key(const void *ptr)
 {
-	struct mm_struct *mm;
-	struct ckpt_task *peer;
-	u32 i, index = t - ctx->tree.tasks;
-	int users;
+	return (unsigned long)ptr / sizeof(long);
+}
 
-	if (!thread_group_leader(t->task))
-		return;
-	mm = ckpt_process_mm(&ctx->tree, index, &users);
+/* The first process that has @ptr: that at @index if there was none before. */
+static int ckpt_first_with(struct xarray *firsts, const void *ptr, u32 index, u32 *first)
+{
+	unsigned long key = ckpt_sharing_key(ptr);
+	void *entry = xa_load(firsts, key);
+
+	*first = entry ? xa_to_value(entry) : index;
+	return entry ? 0 : xa_err(xa_store(firsts, key, xa_mk_value(index), GFP_KERNEL_ACCOUNT));
+}
+
+/* Processes that share an mm must be created by one that has it. */
+static int ckpt_describe_sharing(struct ckpt_ctx *ctx, struct ckpt_task *t, struct xarray *firsts)
+{
+	u32 index = t - ctx->tree.tasks, same_mm, same_sighand;
+	struct mm_struct *mm;
+	int users, err;
+
+	if (t->leader != index)
+		return 0;
+	mm = ckpt_process_mm(ctx, index, &users);
 	if (!mm || atomic_read(&mm->mm_users) <= users)
-		return;
-	for (i = 0; i < index; i++) {
-		peer = &ctx->tree.tasks[i];
-		if (peer->leader != i || ckpt_process_mm(&ctx->tree, i, &users) != mm)
-			continue;
-		if (t->rec.creator == CKPT_TASK_NONE)
-			t->rec.creator = i;
+		return 0;
+	err = ckpt_first_with(firsts, mm, index, &same_mm) ?:
+	      ckpt_first_with(firsts, rcu_access_pointer(t->task->sighand), index, &same_sighand);
+	if (err)
+		return ckpt_tree_nomem(ctx);
+	if (same_mm != index) {
+		t->rec.creator = same_mm;
 		t->rec.flags |= CKPT_TASKF_SHARE_VM;
-		if (rcu_access_pointer(peer->task->sighand) ==
-		    rcu_access_pointer(t->task->sighand)) {
-			t->rec.creator = i;
-			t->rec.flags |= CKPT_TASKF_SHARE_SIGHAND;
-			return;
-		}
 	}
+	if (same_sighand != index) {
+		t->rec.creator = same_sighand;
+		t->rec.flags |= CKPT_TASKF_SHARE_SIGHAND;
+	}
+	return 0;
+}
+
+/* The tree is frozen, so that neither changes, and pinned, so that both exist. */
+static int ckpt_describe_all_sharing(struct ckpt_ctx *ctx)
+{
+	DEFINE_XARRAY(firsts);
+	struct ckpt_task *t;
+	int err = 0;
+
+	ckpt_for_each_task(t, &ctx->tree) {
+		if (ckpt_is_left_out(ctx, t->task))
+			continue;
+		err = ckpt_describe_sharing(ctx, t, &firsts);
+		if (err)
+			break;
+		cond_resched();
+	}
+	xa_destroy(&firsts);
+	return err;
 }
 
 static const char *ckpt_foreign_ns(struct task_struct *task)
@@ -412,13 +445,25 @@ static int ckpt_check_namespaces(struct ckpt_ctx *ctx, struct task_struct *task)
 			   ckpt_whom(ctx), name);
 }
 
+/* Tracees of the tree are refused as such; it may also trace others. */
+static int ckpt_check_tracees(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct task_struct *tracee = list_first_entry_or_null(&task->ptraced, struct task_struct,
+							      ptrace_entry);
+
+	if (!tracee)
+		return 0;
+	return ckpt_refuse(ctx, -EBUSY, "%s: traces pid %d (%s)", ckpt_whom(ctx),
+			   task_pid_nr_ns(tracee, ctx->pid_ns), tracee->comm);
+}
+
 /**
  * ckpt_tree_describe() - Fill the records of the tasks
  * @ctx: the context; the tree is frozen
  *
  * Context: May sleep. Takes tasklist_lock.
- * Return: 0; -EOPNOTSUPP if a relation cannot be saved; -EAGAIN if a dead task
- * is being reaped from outside.
+ * Return: 0; -EOPNOTSUPP if a relation cannot be saved; -EBUSY if a task traces
+ * another; -EAGAIN if a dead task is being reaped from outside; -ENOMEM.
  */
 int ckpt_tree_describe(struct ckpt_ctx *ctx)
 {
@@ -426,6 +471,8 @@ int ckpt_tree_describe(struct ckpt_ctx *ctx)
 	int err = 0;
 
 	ckpt_for_each_task(t, &ctx->tree) {
+		if (ckpt_is_left_out(ctx, t->task))
+			continue;
 		ckpt_set_whom(ctx, t->task);
 		err = ckpt_check_namespaces(ctx, t->task);
 		if (err)
@@ -434,15 +481,16 @@ int ckpt_tree_describe(struct ckpt_ctx *ctx)
 
 	read_lock(&tasklist_lock);
 	ckpt_for_each_task(t, &ctx->tree) {
+		if (ckpt_is_left_out(ctx, t->task))
+			continue;
 		ckpt_set_whom(ctx, t->task);
-		err = ckpt_describe_task(ctx, t);
+		err = ckpt_check_tracees(ctx, t->task) ?: ckpt_describe_task(ctx, t);
 		if (err)
 			break;
-		ckpt_describe_sharing(ctx, t);
 	}
 	read_unlock(&tasklist_lock);
 	ckpt_set_whom(ctx, NULL);
-	return err;
+	return err ?: ckpt_describe_all_sharing(ctx);
 }
 
 /**

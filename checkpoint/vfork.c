@@ -89,10 +89,10 @@ int ckpt_vfork_busy(struct ckpt_ctx *ctx, struct task_struct *task)
 	struct ckpt_vfork_search search = { task, &child };
 
 	if (ckpt_visit_outsiders(ctx, ckpt_vfork_visit, &search) == 1)
-		return ckpt_err(ctx, -EBUSY,
+		return ckpt_unfreezable(ctx, -EBUSY,
 				"%s: its vfork child, pid %d (%s), is outside the tree",
 				ckpt_whom(ctx), child.pid, child.comm);
-	return ckpt_err(ctx, -EBUSY, "%s: waits for a vfork child", ckpt_whom(ctx));
+	return ckpt_unfreezable(ctx, -EBUSY, "%s: waits for a vfork child", ckpt_whom(ctx));
 }
 
 static int vfork_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)

@@ -497,12 +497,14 @@ static void find_relations(struct info *info)
 
 	for (size_t i = 0; i < info->nr_tasks; i++) {
 		struct info_task *task = &info->tasks[i];
-		__u32 creator = task->tree.creator;
+		__u32 creator = task->tree.creator, parent = task->tree.parent;
 
 		if (info_is_process(task))
 			leader = task;
 		if (leader)
 			leader->nr_threads++;
+		task->leader = leader ? leader - info->tasks : i;
+		task->parent = parent < i ? info->tasks[parent].leader : CKPT_TASK_NONE;
 		if (!(task->tree.flags & CKPT_TASKF_SHARE_VM))
 			continue;
 		if (creator < i)

@@ -74,6 +74,8 @@ struct info_object {
 /**
  * struct info_task - one task
  * @tree: as in the image
+ * @leader: index of the leader of its process
+ * @parent: index of the leader of its parent process, CKPT_TASK_NONE if none
  * @mm: objref, 0 if none
  * @files: objref of the fd table
  * @fs: objref
@@ -88,6 +90,8 @@ struct info_object {
  */
 struct info_task {
 	struct ckpt_rec_tree_task tree;
+	__u32 leader;
+	__u32 parent;
 	__u32 mm;
 	__u32 files;
 	__u32 fs;

@@ -86,9 +86,9 @@ static json_t *reference(__u32 objref)
 
 static json_t *parent(const struct info *info, const struct info_task *task)
 {
-	if (task->tree.parent >= info->nr_tasks)
+	if (task->parent == CKPT_TASK_NONE)
 		return json_null();
-	return json_integer(info->tasks[task->tree.parent].tree.pid);
+	return json_integer(info->tasks[task->parent].tree.pid);
 }
 
 static json_t *labels(const struct info_task *task)

@@ -156,9 +156,9 @@ static struct family *find_families(const struct info *info)
 	for (size_t i = 0; i < info->nr_tasks; i++)
 		families[i].first_child = CKPT_TASK_NONE;
 	for (size_t i = info->nr_tasks; i--; ) {
-		parent = info->tasks[i].tree.parent;
+		parent = info->tasks[i].parent;
 		families[i].next_sibling = CKPT_TASK_NONE;
-		if (parent >= info->nr_tasks)
+		if (parent == CKPT_TASK_NONE)
 			continue;
 		families[i].next_sibling = families[parent].first_child;
 		families[parent].first_child = i;
@@ -180,7 +180,7 @@ static void print_family(const struct info *info, const struct family *families)
 			continue;
 		}
 		while (depth && families[i].next_sibling == CKPT_TASK_NONE) {
-			i = info->tasks[i].tree.parent;
+			i = info->tasks[i].parent;
 			depth--;
 		}
 		if (!depth)

@@ -110,11 +110,6 @@ static const char *check_vdso(struct ckpt_order *order, const struct ckpt_image_
 	return NULL;
 }
 
-static bool is_earlier_leader(const struct ckpt_order *order, __u32 index)
-{
-	return index < order->nr_tasks && !(order->tasks[index].flags & CKPT_TASKF_THREAD);
-}
-
 static const char *check_tree_task(const struct ckpt_order *order,
 				   const struct ckpt_rec_tree_task *task)
 {
@@ -126,7 +121,7 @@ static const char *check_tree_task(const struct ckpt_order *order,
 		return "impossible task in the tree";
 	if ((thread || root) != no_parent || (root && thread))
 		return "task without or with too many parents";
-	if (task->parent != CKPT_TASK_NONE && !is_earlier_leader(order, task->parent))
+	if (task->parent != CKPT_TASK_NONE && task->parent >= order->nr_tasks)
 		return "a parent must come before its children";
 	if (task->creator != CKPT_TASK_NONE && task->creator >= order->nr_tasks)
 		return "a creator must come before what it creates";

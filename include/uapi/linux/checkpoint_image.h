@@ -190,7 +190,8 @@ enum {
 
 #define CKPT_IMAGE_SUBTREE	(1 << 0)	/* no leak check was made */
 #define CKPT_IMAGE_SELF		(1 << 1)	/* the checkpointer is in the tree */
-#define CKPT_IMAGE_SHELL_JOB	(1 << 2)
+#define CKPT_IMAGE_SHELL_JOB	(1 << 2)	/* RESTART_SHELL_JOB is needed */
+#define CKPT_IMAGE_FLAGS	(CKPT_IMAGE_SUBTREE | CKPT_IMAGE_SELF | CKPT_IMAGE_SHELL_JOB)
 
 /**
  * struct ckpt_rec_header - CKPT_REC_HEADER, the first record
@@ -305,9 +306,9 @@ struct ckpt_rec_vdso {
 
 /**
  * struct ckpt_rec_tree_task - CKPT_REC_TREE_TASK, one for each task
- * @parent: index of the parent's leader; CKPT_TASK_NONE for the root and for
- *	threads. Tasks are numbered from 0 in the order of these records; a
- *	parent comes before its children, a leader before its threads
+ * @parent: index of the thread that is its parent; CKPT_TASK_NONE for the root
+ *	and for threads. Tasks are numbered from 0 in the order of these
+ *	records; a parent comes before its children, a leader before its threads
  * @creator: index of the task that must create this one because they share
  *	an mm or sighand; CKPT_TASK_NONE if any task may
  * @flags: CKPT_TASKF_*

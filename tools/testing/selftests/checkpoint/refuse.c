@@ -318,6 +318,91 @@ TEST_F(refuse, all_reasons_at_once)
 	s->pid = 0;
 }
 
+/* Who is traced is no task of the tree; but the tree would not trace it any more. */
+REFUSE(tracer_of_an_outsider, EBUSY, "traces pid")
+{
+	pid_t child, orphan;
+	int fds[2], status;
+
+	CHECK(!pipe(fds));
+	child = fork();
+	if (!child) {
+		orphan = fork();
+		while (!orphan)
+			pause();
+		CHECK(orphan > 0 && write(fds[1], &orphan, sizeof(orphan)) == sizeof(orphan));
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(read(fds[0], &orphan, sizeof(orphan)), sizeof(orphan));
+	CHECK(!ptrace(PTRACE_SEIZE, orphan, 0, PTRACE_O_EXITKILL));
+	subject_ready();
+}
+
+#define NR_TRACED	2
+
+/* Children that an outsider is going to trace, each with its pid in a file. */
+static void subject_with_children(void)
+{
+	char name[16];
+	int i;
+
+	CHECK(epoll_create1(0) >= 0);
+	for (i = 0; i < NR_TRACED; i++) {
+		pid_t pid = fork();
+		int fd;
+
+		while (!pid)
+			pause();
+		CHECK(pid > 0);
+		snprintf(name, sizeof(name), "child%d", i);
+		fd = open(name, O_CREAT | O_WRONLY, 0644);
+		CHECK(fd >= 0 && dprintf(fd, "%d", pid) > 0);
+		close(fd);
+	}
+	subject_ready();
+}
+
+static pid_t trace_child(struct subject *s, int number)
+{
+	char name[16], text[16] = "";
+	int fd;
+
+	snprintf(name, sizeof(name), "child%d", number);
+	fd = test_open(s, name, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return -1;
+	close(fd);
+	return ptrace(PTRACE_SEIZE, atoi(text), 0, 0) ? -1 : atoi(text);
+}
+
+/* Who cannot be frozen does not hide what is wrong with the others. */
+TEST_F(refuse, all_reasons_besides_traced_tasks)
+{
+	struct subject *s = &self->s;
+	pid_t traced[NR_TRACED];
+	char reason[96];
+	int i;
+
+	ASSERT_TRUE(subject_start(s, subject_with_children)) subject_print(s);
+	for (i = 0; i < NR_TRACED; i++) {
+		traced[i] = trace_child(s, i);
+		ASSERT_GT(traced[i], 0);
+	}
+	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), -EBUSY) subject_print(s);
+	for (i = 0; i < NR_TRACED; i++) {
+		snprintf(reason, sizeof(reason), "pid %d (refuse): is traced by pid %d (refuse)",
+			 traced[i], getpid());
+		expect_named(_metadata, s, reason);
+	}
+	expect_named(_metadata, s, "epoll: not supported");
+	expect_named(_metadata, s, "no check for leaks");
+	EXPECT_FALSE(log_has(s, "error ")) subject_print(s);
+	EXPECT_EQ(subject_checkpoint(s, 0), -EBUSY) subject_print(s);
+	subject_kill(s);
+	s->pid = 0;
+}
+
 /* What is told first decides about the error, as it does for a checkpoint. */
 static void subject_with_a_file(void)
 {

@@ -433,6 +433,52 @@ SURVIVE(pdeath_signal)
 	CHECK_EQ(WTERMSIG(status), SIGUSR1);
 }
 
+static pid_t thread_child;
+
+/* The child is this thread's: its end, not that of another, is the parent's. */
+static void *fork_and_end_when_told(void *arg)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		CHECK(!prctl(PR_SET_PDEATHSIG, SIGUSR1));
+		shared[0] = 1;
+		for (;;)
+			pause();
+	}
+	thread_child = child;
+	wait_shared(1, 1);
+	return NULL;
+}
+
+static void *end_when_told(void *arg)
+{
+	wait_shared(2, 1);
+	return NULL;
+}
+
+SURVIVE(pdeath_signal_of_a_thread)
+{
+	pthread_t parent, other;
+	int status;
+
+	share();
+	CHECK(!pthread_create(&other, NULL, end_when_told, NULL));
+	CHECK(!pthread_create(&parent, NULL, fork_and_end_when_told, NULL));
+	wait_shared(0, 1);
+	subject_ready();
+	shared[2] = 1;
+	CHECK(!pthread_join(other, NULL));
+	CHECK_EQ(waitpid(thread_child, &status, WNOHANG), 0);
+	CHECK_EQ(waitpid(thread_child, &status, __WNOTHREAD), -1);
+	CHECK_EQ(errno, ECHILD);
+	shared[1] = 1;
+	CHECK(!pthread_join(parent, NULL));
+	CHECK_EQ(waitpid(thread_child, &status, 0), thread_child);
+	CHECK(WIFSIGNALED(status));
+	CHECK_EQ(WTERMSIG(status), SIGUSR1);
+}
+
 SURVIVE(a_hundred_processes)
 {
 	int i, status;
