@@ -85,16 +85,18 @@ static enum verdict check_tasks(struct ckpt_restart *r, struct ckpt_child **whic
 	return VERDICT_OK;
 }
 
-/* Children of a process whose leader is dead belong to one of its threads. */
-static struct task_struct *acting_parent(const struct ckpt_child *process)
+/* Children of a thread that is dead belong to another one of its process. */
+static struct task_struct *acting_parent(const struct ckpt_child *parent)
 {
 	struct task_struct *thread;
 
-	for_each_thread(process->task, thread) {
+	if (!(parent->task->flags & PF_EXITING))
+		return parent->task;
+	for_each_thread(parent->task, thread) {
 		if (!(thread->flags & PF_EXITING))
 			return thread;
 	}
-	return process->task;
+	return parent->task;
 }
 
 static void link_parent(const struct ckpt_child *child)
@@ -192,8 +194,13 @@ static void wait_stopped(struct ckpt_restart *r)
 	}
 }
 
-/* Nothing fails any more: if the restarter is killed it only waits no longer. */
-static void let_go(struct ckpt_restart *r)
+/*
+ * Nothing fails any more: if the restarter is killed it only waits no longer.
+ * Our references go before the tree runs: with more users than it knows of, a
+ * pipe would not end, and a task that calls execve() not gain the rights of the
+ * file.
+ */
+static void let_go(struct ckpt_ctx *ctx, struct ckpt_restart *r)
 {
 	struct ckpt_child *child;
 	unsigned long i;
@@ -202,10 +209,10 @@ static void let_go(struct ckpt_restart *r)
 		if (!ckpt_child_is_zombie(child))
 			wake_up(&child->wait);
 	}
-	wait_event_state(r->wait, !atomic_read(&r->nr_working), CKPT_WAIT);
+	wait_event_state(r->wait, atomic_read(&r->nr_working) == 1, CKPT_WAIT);
+	ckpt_objhash_destroy(&ctx->objhash);
 	wait_stopped(r);
-	WRITE_ONCE(r->open, true);
-	wake_up_all(&r->gate);
+	ckpt_gate_passed(r);
 }
 
 /* Was stopped in the image, and will be again in the same way. */
@@ -289,6 +296,6 @@ int ckpt_commit(struct ckpt_ctx *ctx)
 	if (verdict != VERDICT_OK)
 		return ckpt_err(ctx, verdicts[verdict].err, "pid %d (%s) %s", which->rec.pid,
 				which->rec.comm, verdicts[verdict].text);
-	let_go(r);
+	let_go(ctx, r);
 	return 0;
 }

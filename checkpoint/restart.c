@@ -38,6 +38,12 @@ static int read_header(struct ckpt_ctx *ctx, struct ckpt_rec_header *head)
 		return ckpt_err(ctx, -EOPNOTSUPP,
 				"image is of another architecture (%u, pages of %u bytes)",
 				head->arch, head->page_size);
+	if (head->flags & ~CKPT_IMAGE_FLAGS)
+		return ckpt_err(ctx, -E2BIG, "image: unknown flags %#llx in the header",
+				head->flags & ~CKPT_IMAGE_FLAGS);
+	if (head->flags & CKPT_IMAGE_SHELL_JOB && !(ctx->flags & RESTART_SHELL_JOB))
+		return ckpt_err(ctx, -EINVAL,
+				"image is of a job of a shell: RESTART_SHELL_JOB (--shell-job) is needed");
 	ctx->id = head->id;
 	ckpt_objhash_expect(&ctx->objhash, head->nr_objs);
 	return 0;
@@ -208,6 +214,9 @@ static int restore_task(struct ckpt_ctx *ctx, void *arg)
 	struct ckpt_child *next;
 	int err;
 
+	/* What belongs to an mm must not be set in the restarter's. */
+	if (current->mm == ctx->restart->mm)
+		return ckpt_err(ctx, -EINVAL, "image: %s has no memory", ckpt_whom(ctx));
 	err = ckpt_task_read(ctx, NULL);
 	if (err)
 		return err;

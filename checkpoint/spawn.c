@@ -285,22 +285,10 @@ static int wait_zombie(struct task_struct *task)
 	return err ? -EINTR : 0;
 }
 
-static struct ckpt_child *any_thread(struct ckpt_child *leader)
-{
-	struct ckpt_child *child;
-	unsigned long i;
-
-	ckpt_for_each_child(leader->restart, i, child) {
-		if (child->leader == leader && child != leader)
-			return child;
-	}
-	return leader;
-}
-
 /* Work that the leader has put off for the mm is done by a thread instead. */
 static void leave(struct ckpt_child *child)
 {
-	list_splice_init(&child->deferred, &any_thread(child)->deferred);
+	list_splice_init(&child->deferred, &child->heir->deferred);
 	spin_lock_irq(&child->restart->lock);
 	WRITE_ONCE(child->leave, true);
 	spin_unlock_irq(&child->restart->lock);

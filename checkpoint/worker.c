@@ -111,8 +111,6 @@ static enum next wait_for_call(struct ckpt_child *child)
 	} else if (r->phase == CKPT_PHASE_BUILD && !child->leave && !killed) {
 		next = NEXT_RUN;
 	} else {
-		if (r->phase == CKPT_PHASE_BUILD && killed)
-			r->nr_killed++;
 		child->state = CKPT_CHILD_GONE;
 		if (r->running == child)
 			stop_running(r, -ESRCH);
@@ -193,18 +191,55 @@ static void __noreturn leave_tree(struct ckpt_child *child)
 	do_exit(code);
 }
 
+/**
+ * ckpt_gate_passed - One task less has something to do before the gate opens
+ * @r: the restart
+ *
+ * Context: The restarter, or a task that has done its deferred work.
+ */
+void ckpt_gate_passed(struct ckpt_restart *r)
+{
+	struct ckpt_child *child;
+	unsigned long i;
+
+	if (!atomic_dec_and_test(&r->nr_working)) {
+		wake_up(&r->wait);
+		return;
+	}
+	WRITE_ONCE(r->open, true);
+	wake_up_all(&r->gate);
+	ckpt_for_each_child(r, i, child) {
+		if (child->stops)
+			ckpt_thaw_task(child->task);
+	}
+}
+
+/* If somebody continues it before the gate is open, the freezer trap is next. */
+static bool goes_to_stop(void)
+{
+	bool stops;
+
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	stops = current->jobctl & JOBCTL_STOP_PENDING;
+	if (stops)
+		current->jobctl |= JOBCTL_TRAP_CKPT;
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+	return stops;
+}
+
 /*
  * Nobody runs code of the program before all tasks are what they are to be:
  * one might send SIGCONT to a task that is not stopped yet. A task that is to
  * stop goes ahead, so that the others find it stopped.
  */
-static void wait_at_gate(struct ckpt_restart *r)
+static void wait_at_gate(struct ckpt_child *child)
 {
-	if (atomic_dec_and_test(&r->nr_working))
-		wake_up(&r->wait);
-	if (READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING)
-		return;
-	wait_event_state(r->gate, READ_ONCE(r->open), CKPT_WAIT);
+	struct ckpt_restart *r = child->restart;
+
+	child->stops = goes_to_stop();
+	ckpt_gate_passed(r);
+	if (!child->stops)
+		wait_event_state(r->gate, READ_ONCE(r->open), CKPT_WAIT);
 }
 
 /**
@@ -228,7 +263,7 @@ int ckpt_worker(void *arg)
 	if (next == NEXT_EXIT)
 		leave_tree(child);
 	run_deferred(child, true);
-	wait_at_gate(child->restart);
+	wait_at_gate(child);
 	ckpt_restart_put(child->restart);
 	ckpt_vfork_wait(&vfork);
 	return 1;
