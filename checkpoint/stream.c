@@ -4,6 +4,7 @@
  * pipes and sockets, page contents that go there directly, and errors in words.
  */
 #include <linux/bvec.h>
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -25,20 +26,25 @@ static loff_t *ckpt_stream_pos(struct file *file)
 }
 
 /*
- * One transfer, never restarted. How far it came is what it returns: unbuffered
+ * One transfer, never restarted, with the rights of the caller: a restored task
+ * may have others already. How far it came is what it returns: unbuffered
  * writes of network file systems leave @iter where it was.
  */
-static ssize_t ckpt_stream_transfer(struct file *file, struct iov_iter *iter, bool write)
+static ssize_t ckpt_stream_transfer(struct ckpt_ctx *ctx, struct iov_iter *iter, bool write)
 {
+	struct file *file = ctx->image_file;
 	struct iov_iter before = *iter;
+	const struct cred *old;
 	ssize_t n;
 
 	if (fatal_signal_pending(current))
 		return -EINTR;
+	old = override_creds(ctx->cred);
 	if (write)
 		n = vfs_iter_write(file, iter, ckpt_stream_pos(file), 0);
 	else
 		n = vfs_iter_read(file, iter, ckpt_stream_pos(file), 0);
+	revert_creds(old);
 	switch (n) {
 	case -ERESTARTSYS:
 	case -ERESTARTNOINTR:
@@ -53,12 +59,12 @@ static ssize_t ckpt_stream_transfer(struct file *file, struct iov_iter *iter, bo
 	return n;
 }
 
-static int ckpt_stream_write_iter(struct file *file, struct iov_iter *iter)
+static int ckpt_stream_write_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	ssize_t n;
 
 	while (iov_iter_count(iter)) {
-		n = ckpt_stream_transfer(file, iter, true);
+		n = ckpt_stream_transfer(ctx, iter, true);
 		if (n < 0)
 			return n;
 		if (!n)
@@ -69,13 +75,13 @@ static int ckpt_stream_write_iter(struct file *file, struct iov_iter *iter)
 }
 
 /* Returns how much was read: less than all only at the end of the stream. */
-static ssize_t ckpt_stream_read_iter(struct file *file, struct iov_iter *iter)
+static ssize_t ckpt_stream_read_iter(struct ckpt_ctx *ctx, struct iov_iter *iter)
 {
 	size_t done = 0;
 	ssize_t n;
 
 	while (iov_iter_count(iter)) {
-		n = ckpt_stream_transfer(file, iter, false);
+		n = ckpt_stream_transfer(ctx, iter, false);
 		if (n < 0)
 			return n;
 		if (!n)
@@ -93,7 +99,7 @@ static int ckpt_stream_write(void *priv, const void *buf, size_t len)
 	struct iov_iter iter;
 
 	iov_iter_kvec(&iter, ITER_SOURCE, &vec, 1, len);
-	return ckpt_stream_write_iter(ctx->image_file, &iter);
+	return ckpt_stream_write_iter(ctx, &iter);
 }
 
 static ssize_t ckpt_stream_read(void *priv, void *buf, size_t len)
@@ -103,7 +109,7 @@ static ssize_t ckpt_stream_read(void *priv, void *buf, size_t len)
 	struct iov_iter iter;
 
 	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
-	return ckpt_stream_read_iter(ctx->image_file, &iter);
+	return ckpt_stream_read_iter(ctx, &iter);
 }
 
 /* Reads ahead of the position, for the test of completeness. */
@@ -380,7 +386,7 @@ static int ckpt_write_stable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs,
 	if (err)
 		return err;
 	iov_iter_bvec(&iter, ITER_SOURCE, bvecs, nr, len);
-	err = ckpt_stream_write_iter(ctx->image_file, &iter);
+	err = ckpt_stream_write_iter(ctx, &iter);
 	return err ? ckpt_writer_fail(w, err, NULL) : 0;
 }
 
@@ -587,7 +593,7 @@ static int ckpt_piece_read(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len
 	ssize_t n;
 
 	iov_iter_truncate(&part, len);
-	n = ckpt_stream_read_iter(ctx->image_file, &part);
+	n = ckpt_stream_read_iter(ctx, &part);
 	if (n < 0)
 		return ckpt_reader_fail(r, n, NULL);
 	if (n < len)

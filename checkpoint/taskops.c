@@ -9,7 +9,7 @@
 
 #include "internal.h"
 
-#define CKPT_TASK_PARTS_MAX	64
+#define CKPT_TASK_PARTS_MAX	64	/* bits of a u64 */
 
 static const struct ckpt_task_ops *ckpt_task_parts[CKPT_TASK_PARTS_MAX] __ro_after_init;
 static unsigned int ckpt_nr_task_parts __ro_after_init;
@@ -41,14 +41,15 @@ int __init ckpt_register_task_ops(const struct ckpt_task_ops *ops)
 	return 0;
 }
 
-static const struct ckpt_task_ops *ckpt_task_ops_find(u16 rec_type)
+/* Its place among the parts, or -1. */
+static int ckpt_task_part_find(u16 rec_type)
 {
-	unsigned int i;
+	int i;
 
 	for (i = 0; i < ckpt_nr_task_parts; i++)
 		if (ckpt_task_parts[i]->rec_type == rec_type)
-			return ckpt_task_parts[i];
-	return NULL;
+			return i;
+	return -1;
 }
 
 /* Process-wide state goes with the leader; with the first live thread if that is dead. */
@@ -150,16 +151,38 @@ static int ckpt_task_restore_part(struct ckpt_ctx *ctx, const struct ckpt_task_o
 	return ops->restore_dead(ctx, dead, rec);
 }
 
-static int ckpt_task_read_part(struct ckpt_ctx *ctx, struct task_struct *dead,
-			       const struct ckpt_rec *rec, u16 last)
+static int ckpt_task_check_complete(struct ckpt_ctx *ctx, u64 found)
 {
-	const struct ckpt_task_ops *ops = ckpt_task_ops_find(rec->type);
+	unsigned int i;
 
-	if (!ops) {
+	for (i = 0; i < ckpt_nr_task_parts; i++)
+		if (ckpt_task_parts[i]->required && !(found & BIT_ULL(i)))
+			return ckpt_err(ctx, -EINVAL, "image: %s has no %s", ckpt_whom(ctx),
+					ckpt_task_parts[i]->name);
+	return 0;
+}
+
+static int ckpt_task_end(struct ckpt_ctx *ctx, struct task_struct *dead,
+			 const struct ckpt_rec *rec, u64 found)
+{
+	if (rec->len)
+		return ckpt_err(ctx, -EINVAL, "image: invalid end of a task");
+	return dead ? 0 : ckpt_task_check_complete(ctx, found);
+}
+
+static int ckpt_task_read_part(struct ckpt_ctx *ctx, struct task_struct *dead,
+			       const struct ckpt_rec *rec, u16 last, u64 *found)
+{
+	const struct ckpt_task_ops *ops;
+	int i = ckpt_task_part_find(rec->type);
+
+	if (i < 0) {
 		if (rec->flags & CKPT_RECF_IGNORABLE)
 			return 0;
 		return ckpt_err(ctx, -EOPNOTSUPP, "image: unknown task state %u", rec->type);
 	}
+	ops = ckpt_task_parts[i];
+	*found |= BIT_ULL(i);
 	if (rec->type < last)
 		return ckpt_err(ctx, -EINVAL, "image: task state %s is out of order", ops->name);
 	return ckpt_log_explain(ctx, ckpt_task_restore_part(ctx, ops, dead, rec), "restoring",
@@ -172,12 +195,13 @@ static int ckpt_task_read_part(struct ckpt_ctx *ctx, struct task_struct *dead,
  * @dead: the zombie, or NULL for current
  *
  * Context: The task being restored, or the restarter if it is dead. May sleep.
- * Return: 0; -EINVAL if the records are not in order, -EOPNOTSUPP if one is not
- * known; or what a part returned.
+ * Return: 0; -EINVAL if the records are not in order, or one is missing that
+ * each task has; -EOPNOTSUPP if one is not known; or what a part returned.
  */
 int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead)
 {
 	struct ckpt_rec rec;
+	u64 found = 0;
 	u16 last = 0;
 	int err;
 
@@ -186,8 +210,8 @@ int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead)
 		if (err)
 			return err;
 		if (rec.type == CKPT_REC_TASK_END)
-			return rec.len ? ckpt_err(ctx, -EINVAL, "image: invalid end of a task") : 0;
-		err = ckpt_task_read_part(ctx, dead, &rec, last);
+			return ckpt_task_end(ctx, dead, &rec, found);
+		err = ckpt_task_read_part(ctx, dead, &rec, last, &found);
 		if (err)
 			return err;
 		last = max(last, rec.type);

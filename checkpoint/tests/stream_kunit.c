@@ -4,6 +4,7 @@
  */
 #include <kunit/test.h>
 #include <linux/bvec.h>
+#include <linux/cred.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -61,6 +62,7 @@ static int stream_init(struct kunit *test)
 	if (IS_ERR(env->file))
 		return PTR_ERR(env->file);
 	env->ctx.image_file = env->file;
+	env->ctx.cred = current_cred();
 	return 0;
 }
 
@@ -387,6 +389,7 @@ static void stream_pipe(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, create_pipe_files(ends, 0), 0);
 	ckpt_log_init(&reader->ctx.log);
 	reader->ctx.image_file = ends[0];
+	reader->ctx.cred = current_cred();
 	for (i = 0; i < NR_PAGES; i++) {
 		reader->pages[i] = alloc_page(GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, reader->pages[i]);

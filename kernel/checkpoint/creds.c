@@ -382,6 +382,7 @@ static int creds_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops creds_ops = {
 	.name = "credentials",
 	.rec_type = CKPT_REC_TASK_CREDS,
+	.required = true,
 	.collect = creds_collect,
 	.checkpoint = creds_checkpoint,
 	.restore = creds_restore,

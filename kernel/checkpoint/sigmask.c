@@ -84,6 +84,7 @@ static int sigmask_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops sigmask_ops = {
 	.name = "signal mask",
 	.rec_type = CKPT_REC_TASK_SIGMASK,
+	.required = true,
 	.collect = sigmask_collect,
 	.checkpoint = sigmask_checkpoint,
 	.restore = sigmask_restore,

@@ -445,6 +445,7 @@ static int regs_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops regs_ops = {
 	.name = "registers",
 	.rec_type = CKPT_REC_TASK_REGS,
+	.required = true,
 	.collect = regs_collect,
 	.checkpoint = regs_checkpoint,
 	.restore = regs_restore,

@@ -130,6 +130,18 @@ static inline void image_insert(struct image *image, size_t at, const struct ite
 	image->nr++;
 }
 
+static inline void image_remove(struct image *image, struct item *item, size_t n)
+{
+	size_t at = item - image->items;
+
+	while (n--) {
+		free(image->items[at].payload);
+		image->nr--;
+		memmove(&image->items[at], &image->items[at + 1],
+			(image->nr - at) * sizeof(*item));
+	}
+}
+
 /* Gives the first task the label of a security module, unless it has one. */
 static inline bool image_label(struct image *image, uint64_t id, const char *label)
 {

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/io.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
 
 #include <linux/lsm.h>
@@ -167,6 +168,8 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_HEADER, version, 0, EINVAL, "invalid header"),
 	F(CKPT_REC_HEADER, arch, 183, EOPNOTSUPP, "another architecture"),
 	F(CKPT_REC_HEADER, page_size, 65536, EOPNOTSUPP, "another architecture"),
+	F(CKPT_REC_HEADER, flags, 1U << 31, E2BIG, "unknown flags"),
+	F(CKPT_REC_HEADER, flags, CKPT_IMAGE_SHELL_JOB, EINVAL, "RESTART_SHELL_JOB"),
 	F(CKPT_REC_ARCH, cpu_features, ~0ULL, EOPNOTSUPP, "this CPU lacks"),
 	F(CKPT_REC_ARCH, xfeatures, 1ULL << 62 | 3, EOPNOTSUPP, "lacks XSAVE component 62"),
 	F(CKPT_REC_ARCH, xstate_layout, 1, EOPNOTSUPP, "another layout of the XSAVE area"),
@@ -478,6 +481,85 @@ TEST_F(forged, unknown_record)
 	copy_good();
 	image_first(&work, CKPT_REC_TASK_REGS)->type = 60000;
 	EXPECT_TRUE(refused(try_work(), E2BIG, "newer"));
+}
+
+/* What each task has: it would keep what a new task has. */
+TEST_F(forged, missing_record)
+{
+	static const struct {
+		uint16_t type;
+		size_t n;	/* labels belong to the credentials before them */
+		const char *text;
+	} required[] = {
+		{ CKPT_REC_TASK_SIGMASK, 1, "has no signal mask" },
+		{ CKPT_REC_TASK_CREDS, 2, "has no credentials" },
+		{ CKPT_REC_TASK_REGS, 1, "has no registers" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(required); i++) {
+		copy_good();
+		image_remove(&work, image_first(&work, required[i].type), required[i].n);
+		EXPECT_TRUE(refused(try_work(), EINVAL, required[i].text));
+	}
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+static size_t items_of_object(const struct item *obj)
+{
+	size_t n = 1;
+
+	while (obj[n].data || (obj[n].type != CKPT_REC_OBJ && obj[n].type != CKPT_REC_TASK))
+		n++;
+	return n;
+}
+
+static struct item *last_object(struct image *image, uint32_t type)
+{
+	size_t i;
+
+	for (i = image->nr; i--;) {
+		struct item *item = &image->items[i];
+		struct ckpt_rec_obj *obj = (void *)item->payload;
+
+		if (!item->data && item->type == CKPT_REC_OBJ && obj->type == type)
+			return item;
+	}
+	return NULL;
+}
+
+/*
+ * The state of a task is not set in the memory of the restarter. No other mm shares
+ * pages of the last one.
+ */
+TEST_F(forged, task_without_memory)
+{
+	int dumpable = prctl(PR_GET_DUMPABLE);
+	struct item *mm;
+
+	copy_good();
+	mm = last_object(&work, CKPT_OBJ_MM);
+	ASSERT_NE(mm, NULL);
+	image_remove(&work, mm, items_of_object(mm));
+	EXPECT_TRUE(refused(try_work(), EINVAL, "has no memory"));
+	EXPECT_EQ(prctl(PR_GET_DUMPABLE), dumpable);
+	EXPECT_TRUE(census_same(&self->before));
+}
+
+/* A pipe is never open for nothing; F_GETFL has a third mode for other files. */
+TEST_F(forged, pipe_of_no_access)
+{
+	struct ckpt_rec_file *file;
+	struct item *pipe;
+
+	copy_good();
+	pipe = image_first(&work, CKPT_REC_FILE_PIPE);
+	ASSERT_TRUE(pipe && pipe[-1].type == CKPT_REC_FILE);
+	file = (void *)pipe[-1].payload;
+	file->f_flags |= O_ACCMODE;
+	file->f_mode = 0;
+	EXPECT_TRUE(refused(try_work(), EINVAL, "malformed pipe descriptor"));
+	EXPECT_TRUE(census_same(&self->before));
 }
 
 /* A record that says more than this kernel knows */
