@@ -12,7 +12,9 @@
  */
 #include <linux/audit.h>
 #include <linux/checkpoint_hooks.h>
+#include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/ptrace.h>
 #include <linux/restart_block.h>
 #include <linux/sched/signal.h>
@@ -88,24 +90,46 @@ static u32 __user *user_sp(struct task_struct *task)
 	return (u32 __user *)user_stack_pointer(task_pt_regs(task));
 }
 
-/**
- * ckpt_set_rest() - Remember what current has to write
- * @fd: the descriptor
- * @buf: the buffer
- * @count: bytes to be written from it
- * @done: bytes that were
- * @sp: the stack pointer, which tells it from a call by a signal handler
- */
-void ckpt_set_rest(u32 fd, unsigned long buf, u32 count, u32 done, unsigned long sp)
+/* Tells a pipe from another that takes its place as a descriptor. */
+static u64 ckpt_pipe_id(const struct file *file)
+{
+	return file_inode(file)->i_ino;
+}
+
+static void ckpt_keep(u64 pipe, u32 fd, unsigned long buf, u32 count, u32 done, unsigned long sp)
 {
 	struct restart_block *rb = &current->restart_block;
 
+	rb->futex.time = pipe;
 	rb->futex.val = fd;
 	rb->futex.uaddr = (u32 __user *)buf;
 	rb->futex.flags = count;
 	rb->futex.bitset = done;
 	rb->futex.uaddr2 = (u32 __user *)sp;
 	set_restart_fn(rb, ckpt_rest_kept);
+}
+
+/**
+ * ckpt_set_rest() - Remember what a restored task has to write
+ * @fd: the descriptor
+ * @buf: the buffer
+ * @count: bytes to be written from it
+ * @done: bytes that were
+ * @sp: the stack pointer, which tells it from a call by a signal handler
+ *
+ * Nothing if @fd is no pipe: only of those there is a rest. Nor if there are
+ * filters of system calls, which have not seen the call: what was done is told.
+ *
+ * Context: The task being restored, with its descriptors.
+ */
+void ckpt_set_rest(u32 fd, unsigned long buf, u32 count, u32 done, unsigned long sp)
+{
+	CLASS(fd, pipe)(fd);
+
+	if (!fd_file(pipe) || !get_pipe_info(fd_file(pipe), false) ||
+	    test_syscall_work(SECCOMP))
+		return;
+	ckpt_keep(ckpt_pipe_id(fd_file(pipe)), fd, buf, count, done, sp);
 }
 
 static bool ckpt_is_write(struct task_struct *task, struct pt_regs *regs)
@@ -136,6 +160,17 @@ bool ckpt_has_rest(struct task_struct *task)
 	       args[2] >= rb->futex.flags;
 }
 
+/* Another thread may have closed the descriptor meanwhile, and opened something else. */
+static long ckpt_write_to(u64 pipe, u32 fd, const char __user *buf, u32 count)
+{
+	CLASS(fd, f)(fd);
+
+	if (!fd_file(f) || !get_pipe_info(fd_file(f), false) ||
+	    ckpt_pipe_id(fd_file(f)) != pipe)
+		return 0;
+	return vfs_write(fd_file(f), buf, count, NULL);
+}
+
 /*
  * No signal handler has run since, nor could one before this is over. If it is
  * interrupted by another freeze, it keeps what is left then.
@@ -148,18 +183,19 @@ static void ckpt_write_rest(struct pt_regs *regs)
 	struct restart_block *rb = &current->restart_block;
 	u32 fd = rb->futex.val, count = rb->futex.flags, done = rb->futex.bitset;
 	unsigned long buf = (unsigned long)rb->futex.uaddr;
+	u64 pipe = rb->futex.time;
 	long ret;
 
 	rb->fn = do_no_restart_syscall;
 	current->jobctl &= ~JOBCTL_CKPT_WOKEN;
 	spin_unlock_irq(siglock);
-	ret = ksys_write(fd, (const char __user *)buf + done, count - done);
+	ret = ckpt_write_to(pipe, fd, (const char __user *)buf + done, count - done);
 	spin_lock_irq(siglock);
 	if (ret > 0)
 		done += ret;
 	if ((ret > 0 || ret == -ERESTARTSYS) && done < count &&
 	    current->jobctl & JOBCTL_CKPT_WOKEN)
-		ckpt_set_rest(fd, buf, count, done, (unsigned long)user_sp(current));
+		ckpt_keep(pipe, fd, buf, count, done, (unsigned long)user_sp(current));
 	syscall_set_return_value(current, regs, 0, done);
 }
 
@@ -315,13 +351,14 @@ unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires, bool
 
 /**
  * __ckpt_keep_rest() - Remember what is left to write
+ * @file: the pipe
  * @done: bytes that the call has written
  *
  * Only of write(2), and not of the calls that write several buffers.
  *
  * Context: A system call of current that returns @done.
  */
-void __ckpt_keep_rest(u32 done)
+void __ckpt_keep_rest(struct file *file, u32 done)
 {
 	struct pt_regs *regs = current_pt_regs();
 	unsigned long args[6];
@@ -329,8 +366,8 @@ void __ckpt_keep_rest(u32 done)
 	if (!ckpt_is_write(current, regs))
 		return;
 	syscall_get_arguments(current, regs, args);
-	ckpt_set_rest(args[0], args[1], min_t(unsigned long, args[2], MAX_RW_COUNT), done,
-		      user_stack_pointer(regs));
+	ckpt_keep(ckpt_pipe_id(file), args[0], args[1],
+		  min_t(unsigned long, args[2], MAX_RW_COUNT), done, user_stack_pointer(regs));
 }
 
 /**

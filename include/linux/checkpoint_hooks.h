@@ -20,7 +20,7 @@ bool __ckpt_continues_call(int nr);
 void __ckpt_keep_deadline(ktime_t expires);
 ktime_t __ckpt_deadline(ktime_t expires);
 long ckpt_deadline_kept(struct restart_block *rb);
-void __ckpt_keep_rest(u32 done);
+void __ckpt_keep_rest(struct file *file, u32 done);
 long ckpt_rest_kept(struct restart_block *rb);
 
 /*
@@ -79,10 +79,10 @@ static inline ktime_t ckpt_deadline(ktime_t expires)
 }
 
 /* Current is about to return from a write that was interrupted after @done bytes. */
-static inline void ckpt_keep_rest(u32 done)
+static inline void ckpt_keep_rest(struct file *file, u32 done)
 {
 	if (unlikely(READ_ONCE(current->jobctl) & JOBCTL_CKPT_WOKEN))
-		__ckpt_keep_rest(done);
+		__ckpt_keep_rest(file, done);
 }
 
 #else
@@ -114,7 +114,7 @@ static inline ktime_t ckpt_deadline(ktime_t expires)
 	return expires;
 }
 
-static inline void ckpt_keep_rest(u32 done)
+static inline void ckpt_keep_rest(struct file *file, u32 done)
 {
 }
 
