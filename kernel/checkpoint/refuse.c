@@ -36,6 +36,13 @@ static bool has_io_uring(struct task_struct *task)
 #endif
 }
 
+/* Descriptors may be passed as external; what the terminal is to the session may not. */
+static bool has_terminal(struct task_struct *task)
+{
+	return task->signal->leader && READ_ONCE(task->signal->tty) &&
+	       (thread_group_leader(task) || task->group_leader->exit_state);
+}
+
 static const struct {
 	const char *what;
 	bool (*test)(struct task_struct *task);
@@ -43,6 +50,7 @@ static const struct {
 	{ "seccomp on a kernel without seccomp filters", has_seccomp },
 	{ "active user probe", has_uprobe },
 	{ "io_uring", has_io_uring },
+	{ "leads a session that has a controlling terminal", has_terminal },
 	{ "System V semaphore undo list", sem_undo_pending },
 	{ "System V semaphore undo list shared with another process", sem_undo_shared },
 };

@@ -19,14 +19,27 @@ static bool is_timer_signal(struct sigqueue *q)
 	return q->flags & SIGQUEUE_PREALLOC;
 }
 
-static unsigned int sigpending_count(struct sigpending *pending)
+static unsigned int sigpending_count(struct task_struct *task, struct sigpending *pending)
 {
-	unsigned int nr = hweight64(pending->signal.sig[0]);
 	struct sigqueue *q;
+	unsigned int nr;
 
+	spin_lock_irq(&ckpt_sighand(task)->siglock);
+	nr = hweight64(pending->signal.sig[0]);
 	list_for_each_entry(q, &pending->list, list)
 		nr++;
+	spin_unlock_irq(&ckpt_sighand(task)->siglock);
 	return nr;
+}
+
+static int sigpending_collect(struct ckpt_ctx *ctx, struct task_struct *task,
+			      struct sigpending *pending)
+{
+	unsigned int nr = sigpending_count(task, pending);
+
+	if (nr <= SIGPENDING_MAX)
+		return 0;
+	return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %u pending signals", ckpt_whom(ctx), nr);
 }
 
 static void sigpending_fill(struct ckpt_rec_sigpending *rec, const struct kernel_siginfo *info)
@@ -64,17 +77,12 @@ static unsigned int sigpending_snapshot(struct sigpending *pending,
 static int sigpending_write(struct ckpt_ctx *ctx, struct task_struct *task,
 			    struct sigpending *pending, u16 rec_type)
 {
+	unsigned int i, nr = sigpending_count(task, pending);
 	struct ckpt_rec_sigpending *recs;
-	unsigned int i, nr;
 	int err = 0;
 
-	spin_lock_irq(&ckpt_sighand(task)->siglock);
-	nr = sigpending_count(pending);
-	spin_unlock_irq(&ckpt_sighand(task)->siglock);
 	if (!nr)
 		return 0;
-	if (nr > SIGPENDING_MAX)
-		return ckpt_err(ctx, -EOPNOTSUPP, "%s: %u pending signals", ckpt_whom(ctx), nr);
 
 	recs = kvcalloc(nr, sizeof(*recs), GFP_KERNEL);
 	if (!recs)
@@ -117,6 +125,11 @@ static int sigpending_read(struct ckpt_ctx *ctx, const struct ckpt_rec *in, enum
 	return 0;
 }
 
+static int shared_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return sigpending_collect(ctx, task, &task->signal->shared_pending);
+}
+
 static int shared_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	return sigpending_write(ctx, task, &task->signal->shared_pending,
@@ -132,9 +145,15 @@ static const struct ckpt_task_ops shared_ops = {
 	.name = "pending signals of the process",
 	.rec_type = CKPT_REC_TASK_SIGNAL,
 	.leader_only = true,
+	.collect = shared_collect,
 	.checkpoint = shared_checkpoint,
 	.restore = shared_restore,
 };
+
+static int private_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	return sigpending_collect(ctx, task, &task->pending);
+}
 
 static int private_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
@@ -149,6 +168,7 @@ static int private_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops private_ops = {
 	.name = "pending signals",
 	.rec_type = CKPT_REC_TASK_SIGPENDING,
+	.collect = private_collect,
 	.checkpoint = private_checkpoint,
 	.restore = private_restore,
 };

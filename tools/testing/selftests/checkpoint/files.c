@@ -517,6 +517,16 @@ REFUSE(dnotify, EOPNOTSUPP, "F_NOTIFY")
 	subject_ready();
 }
 
+REFUSE(controlling_terminal, EOPNOTSUPP, "leads a session that has a controlling terminal")
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	CHECK(master >= 0 && !grantpt(master) && !unlockpt(master));
+	CHECK(open(ptsname(master), O_RDWR) >= 0);
+	CHECK(tcgetsid(master) == getpid());
+	subject_ready();
+}
+
 REFUSE(pty, EOPNOTSUPP, "--external")
 {
 	CHECK(open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0);
