@@ -19,6 +19,12 @@
 #include "../internal.h"
 #include "internal.h"
 
+/* NFS and AFS give a file in use another name, and remove it when it is closed. */
+static bool is_unlinked(const struct dentry *dentry)
+{
+	return d_unlinked(dentry) || READ_ONCE(dentry->d_flags) & DCACHE_NFSFS_RENAMED;
+}
+
 /**
  * ckpt_path_get - name of a path as the caller of checkpoint(2) sees it
  * @ctx: the checkpoint
@@ -32,7 +38,7 @@ char *ckpt_path_get(struct ckpt_ctx *ctx, const struct path *path, char *buf)
 {
 	char *name;
 
-	if (d_unlinked(path->dentry))
+	if (is_unlinked(path->dentry))
 		return ERR_PTR(-ENOENT);
 	name = __d_path(path, ckpt_root(ctx), buf, PATH_MAX);
 	return name ?: ERR_PTR(-ENOENT);
@@ -76,7 +82,7 @@ const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, ch
 	bool same;
 	int err;
 
-	if (d_unlinked(path->dentry))
+	if (is_unlinked(path->dentry))
 		return "unlinked";
 	if (is_proc_of_a_task(path->dentry))
 		return "belongs to one process";
