@@ -66,6 +66,14 @@ static bool is_proc_of_a_task(struct dentry *dentry)
 	return task;
 }
 
+/* A symlink in the last component is not followed: saved paths have none. */
+static int lookup(struct ckpt_ctx *ctx, const char *name, unsigned int flags, struct path *path)
+{
+	const struct path *root = ckpt_root(ctx);
+
+	return vfs_path_lookup(root->dentry, root->mnt, name, flags, path);
+}
+
 /**
  * ckpt_path_obstacle - why a path cannot be found again by its name
  * @ctx: the checkpoint
@@ -91,7 +99,7 @@ const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, ch
 		return PTR_ERR(name) == -ENOENT ? "not below the caller's root directory" :
 						  "path is too long";
 
-	err = ckpt_path_lookup(ctx, name, &found);
+	err = lookup(ctx, name, 0, &found);
 	if (err == -ENOMEM)
 		return ERR_PTR(err);
 	if (err)
@@ -139,16 +147,14 @@ void ckpt_path_put(char *name)
  * @name: absolute path
  * @path: where the result goes, with a reference
  *
- * A symlink in the last component is not followed: saved paths have none.
+ * What was mounted on demand when the program went there is mounted again.
  *
  * Context: May sleep.
  * Return: 0 or the errno of the lookup with the caller's rights.
  */
 int ckpt_path_lookup(struct ckpt_ctx *ctx, const char *name, struct path *path)
 {
-	const struct path *root = ckpt_root(ctx);
-
-	return vfs_path_lookup(root->dentry, root->mnt, name, 0, path);
+	return lookup(ctx, name, LOOKUP_AUTOMOUNT, path);
 }
 
 /*
