@@ -80,6 +80,28 @@ int ckpt_obj_collect(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops 
 }
 
 /**
+ * ckpt_obj_mark() - Note that a collected object is used in a special way
+ * @ctx: the context
+ * @ptr: the object; its kind knows which way that is
+ */
+void ckpt_obj_mark(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct ckpt_obj *obj = ckpt_objhash_find(&ctx->objhash, ptr);
+
+	if (obj)
+		obj->flags |= CKPT_OBJ_MARKED;
+}
+
+/**
+ * ckpt_obj_marked() - Is the object that is being written used in a special way?
+ * @ctx: the context
+ */
+bool ckpt_obj_marked(struct ckpt_ctx *ctx)
+{
+	return ctx->obj && ctx->obj->flags & CKPT_OBJ_MARKED;
+}
+
+/**
  * ckpt_obj_account() - Count references that are not the tree's but are no leak
  * @ctx: the context
  * @ptr: what they are to; ignored if the tree does not use it

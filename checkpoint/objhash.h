@@ -15,6 +15,7 @@
 #define CKPT_OBJ_EXTERNAL	BIT(2)	/* declared external: exempt from the leak check */
 #define CKPT_OBJ_RESTORED	BIT(3)	/* restart: owned by the hash, may be fetched */
 #define CKPT_OBJ_REFERRED	BIT(4)	/* a record refers to it */
+#define CKPT_OBJ_MARKED		BIT(5)	/* used in a way that its record tells */
 
 /**
  * struct ckpt_obj - one shared object

@@ -386,24 +386,54 @@ static int file_collect(struct ckpt_ctx *ctx, void *ptr)
 	return err;
 }
 
+static const struct {
+	fmode_t mode;
+	u32 image;
+} mode_table[] = {
+	{ FMODE_READ,		CKPT_FMODE_READ },
+	{ FMODE_WRITE,		CKPT_FMODE_WRITE },
+	{ FMODE_RANDOM,		CKPT_FMODE_RANDOM },
+	{ FMODE_NOREUSE,	CKPT_FMODE_NOREUSE },
+};
+
+/* What open(2) decides by the flags */
+#define ACCESS_MODES	(CKPT_FMODE_READ | CKPT_FMODE_WRITE)
+
+static u32 mode_to_image(fmode_t mode)
+{
+	u32 image = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(mode_table); i++)
+		if (mode & mode_table[i].mode)
+			image |= mode_table[i].image;
+	return image;
+}
+
+static fmode_t image_to_mode(u32 image)
+{
+	fmode_t mode = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(mode_table); i++)
+		if (image & mode_table[i].image)
+			mode |= mode_table[i].mode;
+	return mode;
+}
+
 static int file_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 {
 	const struct ckpt_file_ops *kind;
 	struct file *file = ptr;
 	struct ckpt_rec_file rec = {
 		.f_flags = file->f_flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY),
+		.f_mode = mode_to_image(file->f_mode),
 		.f_pos = file->f_pos,
 	};
 	int err;
 
-	if (file->f_mode & FMODE_READ)
-		rec.f_mode |= CKPT_FMODE_READ;
-	if (file->f_mode & FMODE_WRITE)
-		rec.f_mode |= CKPT_FMODE_WRITE;
-	if (file->f_mode & FMODE_RANDOM)
-		rec.f_mode |= CKPT_FMODE_RANDOM;
-	if (file->f_mode & FMODE_NOREUSE)
-		rec.f_mode |= CKPT_FMODE_NOREUSE;
+	if (ckpt_obj_marked(ctx))
+		rec.f_mode |= CKPT_FMODE_PROGRAM;
 
 	if (ckpt_file_external_key(ctx, file)) {
 		err = ckpt_write(ctx, CKPT_REC_FILE, &rec, sizeof(rec));
@@ -451,24 +481,16 @@ static int restore_flags(struct ckpt_ctx *ctx, struct file *file, const struct c
 	spin_lock(&file->f_lock);
 	file->f_flags = rec->f_flags;
 	file->f_iocb_flags = iocb_flags(file);
-	if (rec->f_mode & CKPT_FMODE_RANDOM)
-		file->f_mode |= FMODE_RANDOM;
-	if (rec->f_mode & CKPT_FMODE_NOREUSE)
-		file->f_mode |= FMODE_NOREUSE;
+	file->f_mode |= image_to_mode(rec->f_mode & ~ACCESS_MODES);
 	spin_unlock(&file->f_lock);
 	return 0;
 }
 
 static int restore_common(struct ckpt_ctx *ctx, struct file *file, const struct ckpt_rec_file *rec)
 {
-	u32 mode = 0;
 	int err;
 
-	if (file->f_mode & FMODE_READ)
-		mode |= CKPT_FMODE_READ;
-	if (file->f_mode & FMODE_WRITE)
-		mode |= CKPT_FMODE_WRITE;
-	if (mode != (rec->f_mode & (CKPT_FMODE_READ | CKPT_FMODE_WRITE)))
+	if ((mode_to_image(file->f_mode) ^ rec->f_mode) & ACCESS_MODES)
 		return ckpt_err(ctx, -EINVAL, "%pD4: open mode does not match its flags", file);
 	err = restore_flags(ctx, file, rec);
 	if (!err)
@@ -478,6 +500,7 @@ static int restore_common(struct ckpt_ctx *ctx, struct file *file, const struct 
 
 static void *file_restore(struct ckpt_ctx *ctx)
 {
+	const u32 known_modes = mode_to_image((__force fmode_t)~0U) | CKPT_FMODE_PROGRAM;
 	const struct ckpt_file_ops *kind;
 	struct ckpt_rec_file rec;
 	struct file *file;
@@ -488,9 +511,7 @@ static void *file_restore(struct ckpt_ctx *ctx)
 		return ERR_PTR(err);
 	if ((rec.f_flags & ~(VALID_OPEN_FLAGS | __FMODE_EXEC)) ||
 	    (rec.f_flags & (O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | FASYNC)) ||
-	    (rec.f_mode & ~(CKPT_FMODE_READ | CKPT_FMODE_WRITE | CKPT_FMODE_RANDOM |
-			    CKPT_FMODE_NOREUSE)) ||
-	    rec.f_pos < 0)
+	    (rec.f_mode & ~known_modes) || rec.f_pos < 0)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "open file with malformed flags"));
 
 	err = ckpt_peek(ctx);

@@ -15,6 +15,7 @@
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/stat.h>
+#include <uapi/linux/checkpoint.h>
 
 #include "../internal.h"
 #include "internal.h"
@@ -346,11 +347,22 @@ static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 	return err;
 }
 
+/* Asks a network file system for what is true there. */
+static int path_stat(struct ckpt_ctx *ctx, const struct path *path, const char *name,
+		     struct kstat *stat)
+{
+	int err = vfs_getattr(path, stat, STATX_INO | STATX_SIZE | STATX_MTIME,
+			      AT_STATX_SYNC_AS_STAT);
+
+	return err ? ckpt_err(ctx, err, "%s: cannot be examined", name) : 0;
+}
+
 static int path_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 {
 	const struct path *path = file_user_path(file);
 	struct inode *inode = d_inode(path->dentry);
 	struct ckpt_rec_file_path rec = {};
+	struct kstat stat;
 	char *buf, *name;
 	int err;
 
@@ -362,13 +374,16 @@ static int path_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 		err = ckpt_err(ctx, -EAGAIN, "%pD4: path changed during the checkpoint", file);
 		goto out;
 	}
+	err = path_stat(ctx, path, name, &stat);
+	if (err)
+		goto out;
 
 	rec.mode = inode->i_mode;
 	rec.rdev = new_encode_dev(inode->i_rdev);
-	rec.ino = inode->i_ino;
-	rec.size = i_size_read(inode);
-	rec.mtime_sec = inode_get_mtime_sec(inode);
-	rec.mtime_nsec = inode_get_mtime_nsec(inode);
+	rec.ino = stat.ino;
+	rec.size = stat.size;
+	rec.mtime_sec = stat.mtime.tv_sec;
+	rec.mtime_nsec = stat.mtime.tv_nsec;
 	rec.path_len = strlen(name);
 	err = ckpt_write2(ctx, CKPT_REC_FILE_PATH, &rec, sizeof(rec), name, rec.path_len);
 out:
@@ -376,11 +391,7 @@ out:
 	return err;
 }
 
-/*
- * Another type of file, or a shorter one, cannot be what the program was working
- * with. Other differences are normal for a program that went on running.
- */
-static int path_verify(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *rec,
+static int verify_type(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *rec,
 		       const char *name, const struct inode *inode)
 {
 	if ((inode->i_mode ^ rec->mode) & S_IFMT)
@@ -388,18 +399,78 @@ static int path_verify(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *re
 				name, kind_name(rec->mode), kind_name(inode->i_mode));
 	if (new_encode_dev(inode->i_rdev) != rec->rdev)
 		return ckpt_err(ctx, -EINVAL, "%s: another device than at the checkpoint", name);
-	if (!S_ISREG(inode->i_mode))
-		return 0;
-	if (i_size_read(inode) < 0 || (u64)i_size_read(inode) < rec->size)
-		return ckpt_err(ctx, -EINVAL,
-				"%s: shorter than at the checkpoint (%lld bytes, had %llu)",
-				name, i_size_read(inode), rec->size);
-	if (inode->i_ino != rec->ino)
-		ckpt_warn(ctx, "%s: replaced since the checkpoint", name);
-	else if (inode_get_mtime_sec(inode) != rec->mtime_sec ||
-		 inode_get_mtime_nsec(inode) != rec->mtime_nsec)
-		ckpt_warn(ctx, "%s: changed since the checkpoint", name);
 	return 0;
+}
+
+/* What differs, for people, or nothing. */
+static size_t describe_change(const struct ckpt_rec_file_path *rec, const struct kstat *now,
+			      char *buf, size_t size)
+{
+	size_t len = 0;
+
+	if (now->size != rec->size)
+		len += scnprintf(buf + len, size - len, ", %lld bytes instead of %llu",
+				 now->size, rec->size);
+	if (now->mtime.tv_sec != rec->mtime_sec || now->mtime.tv_nsec != rec->mtime_nsec)
+		len += scnprintf(buf + len, size - len, ", modified %ptTs.%09ld, not %ptTs.%09u",
+				 &now->mtime.tv_sec, now->mtime.tv_nsec, &rec->mtime_sec,
+				 rec->mtime_nsec);
+	return len;
+}
+
+/*
+ * A shorter file cannot be what the program was working with. Other changes are
+ * normal for a program that went on running. But of what it has mapped privately
+ * the image has only the pages that it had changed: all others must be the same.
+ *
+ * A copy with the same time is as good, as on another machine: the inode tells little.
+ */
+static int verify_contents(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *rec,
+			   u32 f_mode, const char *name, const struct kstat *now)
+{
+	bool strict = !(ckpt_flags(ctx) & RESTART_CHANGED_FILES);
+	char how[160];
+
+	if (!describe_change(rec, now, how, sizeof(how))) {
+		if (now->ino != rec->ino)
+			ckpt_warn(ctx, "%s: replaced since the checkpoint", name);
+		return 0;
+	}
+	if (strict && (now->size < 0 || (u64)now->size < rec->size))
+		return ckpt_err(ctx, -EINVAL, "%s: shorter than at the checkpoint%s", name, how);
+	if (strict && f_mode & CKPT_FMODE_PROGRAM)
+		return ckpt_err(ctx, -EINVAL,
+				"%s: part of a program, changed since the checkpoint%s; RESTART_CHANGED_FILES (--allow-changed-files) takes it as it is",
+				name, how);
+	ckpt_warn(ctx, "%s: changed since the checkpoint%s", name, how);
+	return 0;
+}
+
+/* Its attributes would be those of the moment when the kernel made the inode. */
+static bool made_up_by_kernel(const struct super_block *sb)
+{
+	switch (sb->s_magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+		return true;
+	}
+	return false;
+}
+
+static int path_verify(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *rec, u32 f_mode,
+		       const char *name, const struct path *path)
+{
+	const struct inode *inode = d_inode(path->dentry);
+	struct kstat now;
+	int err;
+
+	err = verify_type(ctx, rec, name, inode);
+	if (err || !S_ISREG(inode->i_mode) || made_up_by_kernel(inode->i_sb))
+		return err;
+	err = path_stat(ctx, path, name, &now);
+	return err ?: verify_contents(ctx, rec, f_mode, name, &now);
 }
 
 static struct file *path_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_file *file_rec)
@@ -426,7 +497,7 @@ static struct file *path_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_fil
 		file = ERR_PTR(ckpt_err(ctx, err, "%s: cannot be found", name));
 		goto out_name;
 	}
-	err = path_verify(ctx, &rec, name, d_inode(path.dentry));
+	err = path_verify(ctx, &rec, file_rec->f_mode, name, &path);
 	if (err) {
 		file = ERR_PTR(err);
 		goto out_path;

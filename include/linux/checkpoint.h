@@ -184,6 +184,9 @@ __printf(2, 3) void ckpt_warn(struct ckpt_ctx *ctx, const char *fmt, ...);
  */
 int ckpt_obj_collect(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops *ops);
 int ckpt_obj_ref(struct ckpt_ctx *ctx, void *ptr, const struct ckpt_obj_ops *ops);
+/* Notes that a collected object is used in a special way, and tells so while it is written. */
+void ckpt_obj_mark(struct ckpt_ctx *ctx, void *ptr);
+bool ckpt_obj_marked(struct ckpt_ctx *ctx);
 /* Accounts a reference that is known to be legitimate but is not the tree's. */
 void ckpt_obj_account(struct ckpt_ctx *ctx, void *ptr, int users);
 /* The objref of @ptr or 0: never an error. */

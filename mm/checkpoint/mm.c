@@ -144,6 +144,7 @@ static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
 	exe = get_mm_exe_file(mm);
 	if (exe) {
 		ret = ckpt_obj_collect(ctx, exe, &ckpt_file_obj_ops);
+		ckpt_obj_mark(ctx, exe);
 		fput(exe);
 		if (ret < 0)
 			return ret;

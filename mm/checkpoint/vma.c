@@ -110,6 +110,12 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
 	return NULL;
 }
 
+/* Does the program have pages of the file that must be what they were? */
+static bool is_program(struct vm_area_struct *vma)
+{
+	return !(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & VM_EXEC;
+}
+
 /**
  * ckpt_vma_collect() - collect what a mapping refers to
  * @ctx: the checkpoint
@@ -133,6 +139,8 @@ int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma)
 	if (!vma->vm_file || ckpt_aio_vma(vma))
 		return 0;
 	ret = ckpt_obj_collect(ctx, vma->vm_file, &ckpt_file_obj_ops);
+	if (ret >= 0 && is_program(vma))
+		ckpt_obj_mark(ctx, vma->vm_file);
 	if (ret >= 0 && ckpt_file_is_shmem(vma->vm_file))
 		ret = ckpt_obj_collect(ctx, vma->vm_file->f_path.dentry, &ckpt_shmem_obj_ops);
 	if (ret >= 0)

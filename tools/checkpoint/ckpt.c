@@ -45,6 +45,9 @@ static const struct command {
 	  "                        use the clocks of this machine, which jump then\n"
 	  "  -L, --keep-lsm        change to the security labels of the image (SELinux,\n"
 	  "                        Smack, AppArmor) if they are not ours\n"
+	  "  -C, --allow-changed-files\n"
+	  "                        take files that are shorter, or programs and libraries\n"
+	  "                        that are others, than at the checkpoint\n"
 	  "  -i, --input FILE      image file; - is standard input (default)\n"
 	  "  -l, --log FILE        write all that the kernel said to FILE\n" },
 	{ "check", cmd_check, "[OPTION]... PID",

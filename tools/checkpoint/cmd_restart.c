@@ -37,6 +37,7 @@ static const struct option options[] = {
 	{ "stopped", no_argument, NULL, 's' },
 	{ "no-time-namespace", no_argument, NULL, 'T' },
 	{ "keep-lsm", no_argument, NULL, 'L' },
+	{ "allow-changed-files", no_argument, NULL, 'C' },
 	{ "input", required_argument, NULL, 'i' },
 	{ "log", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
@@ -67,6 +68,9 @@ static void parse_option(struct job *job, int opt)
 	case 'L':
 		job->flags |= RESTART_KEEP_LSM;
 		break;
+	case 'C':
+		job->flags |= RESTART_CHANGED_FILES;
+		break;
 	case 'i':
 		job->input = optarg;
 		break;
@@ -93,7 +97,7 @@ static void parse(struct job *job, int argc, char **argv)
 		.externals = must(ckpt_externals_new()),
 		.log = must(ckpt_log_new()),
 	};
-	while ((opt = getopt_long(argc, argv, "dp:e:jsTLi:l:h", options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "dp:e:jsTLCi:l:h", options, NULL)) != -1)
 		parse_option(job, opt);
 	if (optind != argc)
 		usage_error("unexpected argument '%s'", argv[optind]);

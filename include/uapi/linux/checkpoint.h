@@ -80,6 +80,7 @@ struct checkpoint_args {
 #define RESTART_SHELL_JOB	(1ULL << 1) /* join the caller's session and terminal */
 #define RESTART_NO_TIME_NAMESPACE (1ULL << 2) /* clocks do not go on: they are the caller's */
 #define RESTART_KEEP_LSM	(1ULL << 3) /* change to the security labels of the image */
+#define RESTART_CHANGED_FILES	(1ULL << 4) /* take files that are shorter, or other code */
 
 /**
  * struct restart_args - arguments of restart(2)

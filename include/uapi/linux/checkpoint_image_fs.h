@@ -12,6 +12,7 @@
 #define CKPT_FMODE_WRITE	(1 << 1)
 #define CKPT_FMODE_RANDOM	(1 << 2)	/* POSIX_FADV_RANDOM */
 #define CKPT_FMODE_NOREUSE	(1 << 3)	/* POSIX_FADV_NOREUSE */
+#define CKPT_FMODE_PROGRAM	(1 << 4)	/* executable, or mapped privately or as code */
 
 /**
  * struct ckpt_rec_file - CKPT_REC_FILE: an open file; the record of its kind
@@ -32,10 +33,14 @@ struct ckpt_rec_file {
  * @rdev: device number of a device node (12 bits major, 20 bits minor, as in
  *	stat(2)); must be the same at restart
  * @ino: inode number
- * @size: bytes; a regular file must not be shorter at restart
+ * @size: bytes
  * @mtime_sec: time of last modification
  * @mtime_nsec: its fraction
  * @path_len: bytes of the absolute path that follows, without NUL
+ *
+ * A regular file must not be shorter at restart than @size. With
+ * CKPT_FMODE_PROGRAM its size and time of modification must be the same.
+ * RESTART_CHANGED_FILES lifts both.
  */
 struct ckpt_rec_file_path {
 	__u32 mode;
