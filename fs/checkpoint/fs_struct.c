@@ -8,6 +8,7 @@
 #include <linux/init.h>
 #include <linux/namei.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
 #include <linux/stat.h>
 
 #include "internal.h"
@@ -47,56 +48,83 @@ static int fs_collect(struct ckpt_ctx *ctx, void *ptr)
 	return err;
 }
 
-static int fs_write(struct ckpt_ctx *ctx, struct fs_struct *fs, const char *cwd,
-		    const char *root)
+/* One of the two directories, as it is written */
+struct dir {
+	struct path path;
+	char *buf;
+	char *name;
+	u64 ino;
+};
+
+static void put_dir(struct dir *dir)
 {
-	struct ckpt_rec_fs rec = {
-		.umask = fs->umask,
-		.cwd_len = strlen(cwd),
-		.root_len = strlen(root),
-	};
-	char *paths;
+	path_put(&dir->path);
+	if (dir->buf)
+		__putname(dir->buf);
+}
+
+static int name_dir(struct ckpt_ctx *ctx, struct dir *dir)
+{
+	struct kstat stat;
 	int err;
 
-	paths = kasprintf(GFP_KERNEL, "%s%s", cwd, root);
-	if (!paths)
+	dir->buf = __getname();
+	if (!dir->buf)
 		return -ENOMEM;
-	err = ckpt_write2(ctx, CKPT_REC_FS, &rec, sizeof(rec), paths,
-			  rec.cwd_len + rec.root_len);
-	kfree(paths);
+	dir->name = ckpt_path_get(ctx, &dir->path, dir->buf);
+	if (IS_ERR(dir->name))
+		return ckpt_err(ctx, -EAGAIN, "a current directory moved during the checkpoint");
+	err = ckpt_path_stat(ctx, &dir->path, dir->name, &stat);
+	if (!err)
+		dir->ino = stat.ino;
+	return err;
+}
+
+static int fs_write(struct ckpt_ctx *ctx, struct fs_struct *fs, const struct dir *cwd,
+		    const struct dir *root)
+{
+	const struct ckpt_fs_inodes inodes = { .cwd = cwd->ino, .root = root->ino };
+	struct ckpt_rec_fs rec = {
+		.umask = fs->umask,
+		.cwd_len = strlen(cwd->name),
+		.root_len = strlen(root->name),
+	};
+	size_t len = rec.cwd_len + rec.root_len;
+	char *tail;
+	int err;
+
+	tail = kmalloc(len + sizeof(inodes), GFP_KERNEL);
+	if (!tail)
+		return -ENOMEM;
+	memcpy(tail, cwd->name, rec.cwd_len);
+	memcpy(tail + rec.cwd_len, root->name, rec.root_len);
+	memcpy(tail + len, &inodes, sizeof(inodes));
+	err = ckpt_write2(ctx, CKPT_REC_FS, &rec, sizeof(rec), tail, len + sizeof(inodes));
+	kfree(tail);
 	return err;
 }
 
 static int fs_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 {
+	struct dir cwd = {}, root = {};
 	struct fs_struct *fs = ptr;
-	char *cwd_buf = __getname(), *root_buf = __getname();
-	char *cwd_name, *root_name;
-	struct path pwd, root;
-	int err = -ENOMEM;
+	int err;
 
-	if (!cwd_buf || !root_buf)
-		goto out;
-	get_fs_pwd(fs, &pwd);
-	get_fs_root(fs, &root);
-	cwd_name = ckpt_path_get(ctx, &pwd, cwd_buf);
-	root_name = ckpt_path_get(ctx, &root, root_buf);
-	if (IS_ERR(cwd_name) || IS_ERR(root_name))
-		err = ckpt_err(ctx, -EAGAIN, "a current directory moved during the checkpoint");
-	else
-		err = fs_write(ctx, fs, cwd_name, root_name);
-	path_put(&root);
-	path_put(&pwd);
-out:
-	if (root_buf)
-		__putname(root_buf);
-	if (cwd_buf)
-		__putname(cwd_buf);
+	get_fs_pwd(fs, &cwd.path);
+	get_fs_root(fs, &root.path);
+	err = name_dir(ctx, &cwd);
+	if (!err)
+		err = name_dir(ctx, &root);
+	if (!err)
+		err = fs_write(ctx, fs, &cwd, &root);
+	put_dir(&root);
+	put_dir(&cwd);
 	return err;
 }
 
 /* A directory, with the same right that chdir(2) and chroot(2) ask for. */
-static int find_dir(struct ckpt_ctx *ctx, const void *data, size_t len, struct path *path)
+static int find_dir(struct ckpt_ctx *ctx, const void *data, size_t len, u64 ino,
+		    struct path *path)
 {
 	char *name;
 	int err;
@@ -112,28 +140,30 @@ static int find_dir(struct ckpt_ctx *ctx, const void *data, size_t len, struct p
 	err = -ENOTDIR;
 	if (S_ISDIR(d_inode(path->dentry)->i_mode))
 		err = path_permission(path, MAY_EXEC | MAY_CHDIR);
-	if (err) {
+	if (err)
 		ckpt_err(ctx, err, "directory %s: cannot be entered", name);
+	else
+		err = ckpt_path_warn_replaced(ctx, path, name, ino);
+	if (err)
 		path_put(path);
-	}
 out:
 	ckpt_path_put(name);
 	return err;
 }
 
 static int set_dirs(struct ckpt_ctx *ctx, struct fs_struct *fs, const struct ckpt_rec_fs *rec,
-		    const void *paths)
+		    const void *paths, const struct ckpt_fs_inodes *inodes)
 {
 	struct path path;
 	int err;
 
-	err = find_dir(ctx, paths, rec->cwd_len, &path);
+	err = find_dir(ctx, paths, rec->cwd_len, inodes->cwd, &path);
 	if (err)
 		return err;
 	set_fs_pwd(fs, &path);
 	path_put(&path);
 
-	err = find_dir(ctx, paths + rec->cwd_len, rec->root_len, &path);
+	err = find_dir(ctx, paths + rec->cwd_len, rec->root_len, inodes->root, &path);
 	if (err)
 		return err;
 	if (!path_equal(&path, &fs->root) &&
@@ -147,6 +177,7 @@ static int set_dirs(struct ckpt_ctx *ctx, struct fs_struct *fs, const struct ckp
 
 static void *fs_restore(struct ckpt_ctx *ctx)
 {
+	struct ckpt_fs_inodes inodes = {};
 	struct ckpt_rec_fs rec;
 	struct fs_struct *fs;
 	const void *paths;
@@ -159,12 +190,15 @@ static void *fs_restore(struct ckpt_ctx *ctx)
 	if (rec.pad || (rec.umask & ~0777) || rec.cwd_len > len ||
 	    rec.root_len > len - rec.cwd_len)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed current directory"));
+	len -= rec.cwd_len + rec.root_len;
+	if (len >= sizeof(inodes))
+		memcpy(&inodes, paths + rec.cwd_len + rec.root_len, sizeof(inodes));
 
 	fs = copy_fs_struct(current->fs);
 	if (!fs)
 		return ERR_PTR(-ENOMEM);
 	fs->umask = rec.umask;
-	err = set_dirs(ctx, fs, &rec, paths);
+	err = set_dirs(ctx, fs, &rec, paths, &inodes);
 	if (err) {
 		free_fs_struct(fs);
 		return ERR_PTR(err);

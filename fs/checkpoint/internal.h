@@ -8,6 +8,8 @@
 #include <linux/checkpoint.h>
 #include <linux/fs.h>
 
+struct kstat;
+
 /**
  * struct ckpt_file_match - which open files are meant
  * @file: exactly this one
@@ -28,6 +30,10 @@ struct file *ckpt_find_file_inside(struct ckpt_ctx *ctx,
 long ckpt_file_mapped_outside(struct ckpt_ctx *ctx, void *ptr);
 
 /* path.c */
+int ckpt_path_stat(struct ckpt_ctx *ctx, const struct path *path, const char *name,
+		   struct kstat *stat);
+int ckpt_path_warn_replaced(struct ckpt_ctx *ctx, const struct path *path, const char *name,
+			    u64 ino);
 struct file *ckpt_path_open(const struct path *path, unsigned int f_flags);
 
 /* external.c */

@@ -158,6 +158,64 @@ int ckpt_path_lookup(struct ckpt_ctx *ctx, const char *name, struct path *path)
 	return lookup(ctx, name, LOOKUP_AUTOMOUNT, path);
 }
 
+/* Its attributes would be those of the moment when the kernel made the inode. */
+static bool made_up_by_kernel(const struct super_block *sb)
+{
+	switch (sb->s_magic) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CGROUP_SUPER_MAGIC:
+	case CGROUP2_SUPER_MAGIC:
+		return true;
+	}
+	return false;
+}
+
+/**
+ * ckpt_path_stat - what tells a file or directory from another
+ * @ctx: the checkpoint or restart
+ * @path: the path
+ * @name: the path as text
+ * @stat: where inode number, size and time of modification go
+ *
+ * Asks a network file system for what is true there.
+ *
+ * Context: May sleep.
+ * Return: 0, or an errno of stat(2) after ckpt_err().
+ */
+int ckpt_path_stat(struct ckpt_ctx *ctx, const struct path *path, const char *name,
+		   struct kstat *stat)
+{
+	int err = vfs_getattr(path, stat, STATX_INO | STATX_SIZE | STATX_MTIME,
+			      AT_STATX_SYNC_AS_STAT);
+
+	return err ? ckpt_err(ctx, err, "%s: cannot be examined", name) : 0;
+}
+
+/**
+ * ckpt_path_warn_replaced - warn if a directory is not the one that it was
+ * @ctx: the restart
+ * @path: the directory
+ * @name: its path as text
+ * @ino: inode number that it had; 0 if the image does not tell
+ *
+ * Context: May sleep.
+ * Return: 0, or an errno of stat(2) after ckpt_err().
+ */
+int ckpt_path_warn_replaced(struct ckpt_ctx *ctx, const struct path *path, const char *name,
+			    u64 ino)
+{
+	struct kstat now;
+	int err;
+
+	if (!ino || made_up_by_kernel(path->dentry->d_sb))
+		return 0;
+	err = ckpt_path_stat(ctx, path, name, &now);
+	if (!err && now.ino != ino)
+		ckpt_warn(ctx, "%s: replaced since the checkpoint", name);
+	return err;
+}
+
 /*
  * The file of an executable need not be open for reading by the rights of the
  * restarter, but whoever gets it in a descriptor can read it. So both are asked.
@@ -347,16 +405,6 @@ static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 	return err;
 }
 
-/* Asks a network file system for what is true there. */
-static int path_stat(struct ckpt_ctx *ctx, const struct path *path, const char *name,
-		     struct kstat *stat)
-{
-	int err = vfs_getattr(path, stat, STATX_INO | STATX_SIZE | STATX_MTIME,
-			      AT_STATX_SYNC_AS_STAT);
-
-	return err ? ckpt_err(ctx, err, "%s: cannot be examined", name) : 0;
-}
-
 static int path_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 {
 	const struct path *path = file_user_path(file);
@@ -374,7 +422,7 @@ static int path_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 		err = ckpt_err(ctx, -EAGAIN, "%pD4: path changed during the checkpoint", file);
 		goto out;
 	}
-	err = path_stat(ctx, path, name, &stat);
+	err = ckpt_path_stat(ctx, path, name, &stat);
 	if (err)
 		goto out;
 
@@ -446,19 +494,6 @@ static int verify_contents(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path
 	return 0;
 }
 
-/* Its attributes would be those of the moment when the kernel made the inode. */
-static bool made_up_by_kernel(const struct super_block *sb)
-{
-	switch (sb->s_magic) {
-	case PROC_SUPER_MAGIC:
-	case SYSFS_MAGIC:
-	case CGROUP_SUPER_MAGIC:
-	case CGROUP2_SUPER_MAGIC:
-		return true;
-	}
-	return false;
-}
-
 static int path_verify(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *rec, u32 f_mode,
 		       const char *name, const struct path *path)
 {
@@ -467,9 +502,11 @@ static int path_verify(struct ckpt_ctx *ctx, const struct ckpt_rec_file_path *re
 	int err;
 
 	err = verify_type(ctx, rec, name, inode);
+	if (!err && S_ISDIR(inode->i_mode))
+		return ckpt_path_warn_replaced(ctx, path, name, rec->ino);
 	if (err || !S_ISREG(inode->i_mode) || made_up_by_kernel(inode->i_sb))
 		return err;
-	err = path_stat(ctx, path, name, &now);
+	err = ckpt_path_stat(ctx, path, name, &now);
 	return err ?: verify_contents(ctx, rec, f_mode, name, &now);
 }
 

@@ -177,7 +177,8 @@ struct ckpt_rec_files_fd {
 
 /**
  * struct ckpt_rec_fs - CKPT_REC_FS; the path of the current directory follows,
- *	then that of the root directory, both absolute and without NUL
+ *	then that of the root directory, both absolute and without NUL, then their
+ *	struct ckpt_fs_inodes, not aligned; an image may lack it
  * @umask: file creation mask
  * @cwd_len: bytes of the first path
  * @root_len: bytes of the second path
@@ -188,6 +189,16 @@ struct ckpt_rec_fs {
 	__u32 cwd_len;
 	__u32 root_len;
 	__u32 pad;
+};
+
+/**
+ * struct ckpt_fs_inodes - which directories they were
+ * @cwd: inode number of the current directory
+ * @root: of the root directory
+ */
+struct ckpt_fs_inodes {
+	__u64 cwd;
+	__u64 root;
 };
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Files that are not what they were when the tree is restarted. */
+/* Files and directories that are not what they were when the tree is restarted. */
 #include <sys/mman.h>
 
 #include "ckpt_test.h"
@@ -69,6 +69,27 @@ static void run_file(void)
 	CHECK(false);
 }
 
+static void open_directory(void)
+{
+	CHECK(!mkdir("file", 0755));
+	CHECK(open("file", O_RDONLY | O_DIRECTORY) >= 0);
+	subject_ready();
+}
+
+static void be_in_directory(void)
+{
+	CHECK(!mkdir("file", 0755) && !chdir("file"));
+	CHECK(!mknod("../ready", S_IFREG | 0644, 0));
+	while (access("../go", F_OK))
+		subject_sleep_ms(5);
+}
+
+static void be_below_directory(void)
+{
+	CHECK(!mkdir("file", 0755) && !chroot("file"));
+	subject_ready();
+}
+
 FIXTURE(changed)
 {
 	struct subject s;
@@ -93,6 +114,7 @@ FIXTURE_TEARDOWN(changed)
 #define COPY	"cp -p file copy && mv copy file"
 #define SHORTEN	"cp -p file was && truncate -s 9 file && touch -r was file"
 #define GROW	"cp -p file was && truncate -s 11 file && touch -r was file"
+#define REMAKE	"mv file was && mkdir file"
 
 static void save_and_change(struct __test_metadata *_metadata, struct subject *s,
 			    void (*fn)(void), const char *change)
@@ -163,5 +185,11 @@ ACCEPTED(executable_copied, 0, run_file, COPY, "/file: replaced since the checkp
 
 /* The contents of a shared mapping are the file's, too. */
 ACCEPTED(shared_mapping_touched, 0, map_shared, TOUCH, "/file: changed since the checkpoint, modified 2")
+
+ACCEPTED(directory_remade, 0, open_directory, REMAKE, "/file: replaced since the checkpoint")
+ACCEPTED(current_directory_remade, 0, be_in_directory, REMAKE,
+	 "/file: replaced since the checkpoint")
+ACCEPTED(root_directory_remade, 0, be_below_directory, REMAKE,
+	 "/file: replaced since the checkpoint")
 
 TEST_HARNESS_MAIN
