@@ -347,34 +347,39 @@ static bool in_proc_pressure(struct dentry *dentry)
 	return found;
 }
 
-/* cgroup.pressure only turns the accounting on and off. */
-static bool is_cgroup_pressure(struct dentry *dentry)
+/*
+ * Writing to memory.peak makes the file show the peak since then. cgroup.pressure
+ * only turns the accounting on and off.
+ */
+static const char *state_of_cgroup_file(struct dentry *dentry)
 {
+	const char *state = NULL, *dot;
 	struct name_snapshot name;
-	const char *dot;
-	bool found;
 
 	take_dentry_name_snapshot(&name, dentry);
 	dot = strrchr(name.name.name, '.');
-	found = dot && !strcmp(dot, ".pressure") && strcmp(name.name.name, "cgroup.pressure");
+	if (dot && !strcmp(dot, ".peak"))
+		state = "peak since it was reset";
+	else if (dot && !strcmp(dot, ".pressure") && strcmp(name.name.name, "cgroup.pressure"))
+		state = "pressure stall trigger";
 	release_dentry_name_snapshot(&name);
-	return found;
+	return state;
 }
 
-/* What was written to such a file makes a trigger, which poll(2) of it waits for. */
-static bool may_have_trigger(struct file *file)
+/* What an open file may have got by being written to, and keeps for itself. */
+static const char *written_state(struct file *file)
 {
 	struct dentry *dentry = file->f_path.dentry;
 
 	if (!(file->f_mode & FMODE_WRITE))
-		return false;
+		return NULL;
 	switch (dentry->d_sb->s_magic) {
 	case PROC_SUPER_MAGIC:
-		return in_proc_pressure(dentry);
+		return in_proc_pressure(dentry) ? "pressure stall trigger" : NULL;
 	case CGROUP2_SUPER_MAGIC:
-		return is_cgroup_pressure(dentry);
+		return state_of_cgroup_file(dentry);
 	}
-	return false;
+	return NULL;
 }
 
 static int path_collect(struct ckpt_ctx *ctx, struct file *file)
@@ -392,8 +397,8 @@ static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 	why = ckpt_path_obstacle(ctx, path, buf);
 	if (!why && is_outdated(file))
 		why = "changed since it was mapped: overlayfs has copied it";
-	if (!why && may_have_trigger(file))
-		why = "pressure stall trigger";
+	if (!why)
+		why = written_state(file);
 	if (IS_ERR(why)) {
 		err = PTR_ERR(why);
 	} else if (why) {

@@ -414,7 +414,7 @@ REFUSE_IF(pressure_trigger, has_pressure(), "no PSI", EOPNOTSUPP, "pressure stal
 	subject_ready();
 }
 
-#define CGROUP "/sys/fs/cgroup/ckpt-pressure"
+#define CGROUP "/sys/fs/cgroup/ckpt-files"
 
 static bool has_cgroup_pressure(void)
 {
@@ -429,6 +429,29 @@ REFUSE_IF(pressure_trigger_of_a_cgroup, has_cgroup_pressure(), "no PSI of cgroup
 {
 	CHECK(!mkdir(CGROUP, 0755));
 	set_trigger(CGROUP "/cpu.pressure");
+	subject_ready();
+	CHECK(!rmdir(CGROUP));
+}
+
+static bool has_peak(void)
+{
+	int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY);
+	bool has = write(fd, "+memory", 7) == 7;
+
+	close(fd);
+	mkdir(CGROUP, 0755);
+	has &= !access(CGROUP "/memory.peak", W_OK);
+	rmdir(CGROUP);
+	return has;
+}
+
+REFUSE_IF(peak_of_a_cgroup, has_peak(), "no memory.peak", EOPNOTSUPP, "peak since it was reset")
+{
+	int fd;
+
+	CHECK(!mkdir(CGROUP, 0755));
+	fd = open(CGROUP "/memory.peak", O_RDWR);
+	CHECK(fd >= 0 && write(fd, "reset", 5) == 5);
 	subject_ready();
 	CHECK(!rmdir(CGROUP));
 }
