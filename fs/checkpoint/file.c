@@ -394,6 +394,7 @@ static const struct {
 	{ FMODE_WRITE,		CKPT_FMODE_WRITE },
 	{ FMODE_RANDOM,		CKPT_FMODE_RANDOM },
 	{ FMODE_NOREUSE,	CKPT_FMODE_NOREUSE },
+	{ FMODE_CREATED,	CKPT_FMODE_CREATED },
 };
 
 /* What open(2) decides by the flags */

@@ -13,6 +13,7 @@
 #define CKPT_FMODE_RANDOM	(1 << 2)	/* POSIX_FADV_RANDOM */
 #define CKPT_FMODE_NOREUSE	(1 << 3)	/* POSIX_FADV_NOREUSE */
 #define CKPT_FMODE_PROGRAM	(1 << 4)	/* executable, or mapped privately or as code */
+#define CKPT_FMODE_CREATED	(1 << 5)	/* open(2) made the file (F_CREATED_QUERY) */
 
 /**
  * struct ckpt_rec_file - CKPT_REC_FILE: an open file; the record of its kind

@@ -70,6 +70,26 @@ SURVIVE(open_flags)
 	CHECK(read(path, &c, 1) == -1 && errno == EBADF);
 }
 
+#ifndef F_CREATED_QUERY
+#define F_CREATED_QUERY	(F_LINUX_SPECIFIC_BASE + 4)
+#endif
+
+#ifndef F_LINUX_SPECIFIC_BASE
+#define F_LINUX_SPECIFIC_BASE	1024
+#endif
+
+SURVIVE(who_has_created_the_file)
+{
+	int fd = open("file", O_CREAT | O_RDWR, 0644);
+	int other = open("file", O_CREAT | O_RDWR, 0644);
+
+	CHECK_EQ(fcntl(fd, F_CREATED_QUERY), 1);
+	CHECK_EQ(fcntl(other, F_CREATED_QUERY), 0);
+	subject_ready();
+	CHECK_EQ(fcntl(fd, F_CREATED_QUERY), 1);
+	CHECK_EQ(fcntl(other, F_CREATED_QUERY), 0);
+}
+
 SURVIVE(exact_numbers_and_close_on_exec)
 {
 	int fd = make("file", O_RDONLY | O_CLOEXEC, "abc");
