@@ -422,12 +422,22 @@ static fmode_t image_to_mode(u32 image)
 	return mode;
 }
 
+static u32 flags_to_image(const struct file *file)
+{
+	u32 flags = file->f_flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY);
+
+	/* overlayfs sets it for itself: not everybody may ask for it */
+	if (file->f_mode & FMODE_BACKING)
+		flags &= ~O_NOATIME;
+	return flags;
+}
+
 static int file_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 {
 	const struct ckpt_file_ops *kind;
 	struct file *file = ptr;
 	struct ckpt_rec_file rec = {
-		.f_flags = file->f_flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY),
+		.f_flags = flags_to_image(file),
 		.f_mode = mode_to_image(file->f_mode),
 		.f_pos = file->f_pos,
 	};
