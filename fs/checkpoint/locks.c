@@ -3,14 +3,17 @@
  * File locks. They hang on the inode and name their owner: a descriptor table
  * (POSIX locks) or an open file (OFD locks, flock). Each is saved after its
  * owner. Requests that still wait are not saved: the waiting system call is
- * restarted. Leases are refused.
+ * restarted. Leases are refused, and so are locks that only a server knows: a
+ * network file system keeps a record of its own locks, but FUSE does not.
  *
  * A restored flock or OFD lock belongs to the right open file; only /proc/locks
  * names the restarter's pid for it.
  */
 #include <linux/filelock.h>
+#include <linux/magic.h>
 #include <linux/sched/signal.h>
 
+#include "../fuse/fuse_i.h"
 #include "internal.h"
 
 static struct file_lock_context *lock_context(struct file *file)
@@ -33,20 +36,62 @@ static bool has_lease(struct file_lock_context *flctx, struct file *file)
 	return found;
 }
 
+/* Are the locks of this file requests to a FUSE server? */
+static bool may_lock_at_server(struct file *file)
+{
+	return IS_ENABLED(CONFIG_FUSE_FS) && !(file->f_mode & FMODE_PATH) &&
+	       file_inode(file)->i_sb->s_magic == FUSE_SUPER_MAGIC && file->f_op->lock;
+}
+
+/* Return: 1 if the server tells of any lock at all, 0, or an errno. */
+static int test_server(struct ckpt_ctx *ctx, struct file *file)
+{
+	struct file_lock lock;
+	int err;
+
+	locks_init_lock(&lock);
+	lock.c.flc_file = file;
+	lock.c.flc_owner = ctx;
+	lock.c.flc_flags = FL_POSIX;
+	lock.c.flc_type = F_WRLCK;
+	lock.fl_end = OFFSET_MAX;
+	err = vfs_test_lock(file, &lock);
+	return err ?: lock.c.flc_type != F_UNLCK;
+}
+
+static int check_server(struct ckpt_ctx *ctx, struct file *file)
+{
+	const struct fuse_file *ff = file->private_data;
+	int ret = ff->flock;
+
+	if (!ret && !get_fuse_conn(file_inode(file))->no_lock)
+		ret = test_server(ctx, file);
+	if (ret < 0)
+		return ckpt_err(ctx, ret, "%pD4: its locks cannot be tested", file);
+	if (!ret)
+		return 0;
+	return ckpt_file_refuse(ctx, file, "%pD4: a lock that the server of the file system keeps",
+				file);
+}
+
 /**
  * ckpt_locks_check - refuse the locks of an open file that cannot be saved
  * @ctx: the checkpoint
  * @file: the file
  *
- * Return: 0 or what ckpt_file_refuse() returns.
+ * Context: May sleep.
+ * Return: 0, what ckpt_file_refuse() returns, or an errno after ckpt_err().
  */
 int ckpt_locks_check(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct file_lock_context *flctx = lock_context(file);
+	int err = 0;
 
 	if (flctx && has_lease(flctx, file))
-		return ckpt_file_refuse(ctx, file, "%pD4: has a lease", file);
-	return 0;
+		err = ckpt_file_refuse(ctx, file, "%pD4: has a lease", file);
+	if (!err && may_lock_at_server(file))
+		err = check_server(ctx, file);
+	return err;
 }
 
 static void fill_lock(struct ckpt_rec_lock *rec, const struct file_lock_core *core, u16 kind)
