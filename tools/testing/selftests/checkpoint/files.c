@@ -340,6 +340,67 @@ SURVIVE(flock_lock)
 	CHECK(!flock(other, LOCK_EX | LOCK_NB));
 }
 
+#ifndef F_OFD_SETLK
+#define F_OFD_SETLK	37
+#define F_OFD_SETLKW	38
+#endif
+
+static const struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+static const struct flock unlock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+/* Each kind of lock is held by the parent, and waited for by a child. */
+static bool wait_for_lock(int kind)
+{
+	int fd = open("locked", O_RDWR);
+
+	switch (kind) {
+	case 0:
+		return !fcntl(fd, F_SETLKW, &whole);
+	case 1:
+		return !fcntl(fd, F_OFD_SETLKW, &whole);
+	default:
+		return !flock(fd, LOCK_EX);
+	}
+}
+
+SURVIVE(tasks_that_wait_for_a_lock)
+{
+	int fd = make("locked", O_RDWR, "x"), i, status;
+
+	CHECK(!fcntl(fd, F_OFD_SETLK, &whole) && !flock(fd, LOCK_EX));
+	for (i = 0; i < 3; i++)
+		if (!fork())
+			_exit(!wait_for_lock(i));
+	subject_sleep_ms(100);
+	CHECK_EQ(waitpid(-1, &status, WNOHANG), 0);
+	subject_ready();
+	subject_sleep_ms(100);
+	CHECK_EQ(waitpid(-1, &status, WNOHANG), 0);
+	CHECK(!fcntl(fd, F_OFD_SETLK, &unlock) && !flock(fd, LOCK_UN));
+	for (i = 0; i < 3; i++) {
+		CHECK(wait(&status) > 0);
+		CHECK_EQ(status, 0);
+	}
+}
+
+/* Bytes that the file does not have, and a lock of a directory */
+SURVIVE(locks_beyond_the_end)
+{
+	struct flock far = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1LL << 40 };
+	int fd = make("locked", O_RDWR, "x"), other = open("locked", O_RDWR);
+	int dir = open(".", O_RDONLY), dir2 = open(".", O_RDONLY);
+
+	CHECK(!fcntl(fd, F_OFD_SETLK, &far) && !flock(dir, LOCK_EX));
+	subject_ready();
+	far.l_start++;
+	far.l_len = 1;
+	CHECK(fcntl(other, F_OFD_SETLK, &far) && errno == EAGAIN);
+	far.l_start = 0;
+	far.l_len = 1LL << 40;
+	CHECK(!fcntl(other, F_OFD_SETLK, &far));
+	CHECK(flock(dir2, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK);
+}
+
 REFUSE(lease, EOPNOTSUPP, "lease")
 {
 	int fd = make("leased", O_RDONLY, "x");
