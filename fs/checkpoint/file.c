@@ -3,6 +3,7 @@
  * struct file: what all kinds of open files have in common, and the table of
  * kinds.
  */
+#include <linux/backing-dev.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/init.h>
@@ -422,6 +423,17 @@ static fmode_t image_to_mode(u32 image)
 	return mode;
 }
 
+/* What POSIX_FADV_SEQUENTIAL makes of the readahead */
+static unsigned int sequential_pages(struct file *file)
+{
+	return 2 * inode_to_bdi(file->f_mapping->host)->ra_pages;
+}
+
+static bool is_sequential(struct file *file)
+{
+	return file->f_ra.ra_pages && file->f_ra.ra_pages == sequential_pages(file);
+}
+
 static u32 flags_to_image(const struct file *file)
 {
 	u32 flags = file->f_flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY);
@@ -445,6 +457,8 @@ static int file_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 
 	if (ckpt_obj_marked(ctx))
 		rec.f_mode |= CKPT_FMODE_PROGRAM;
+	if (is_sequential(file))
+		rec.f_mode |= CKPT_FMODE_SEQUENTIAL;
 
 	if (ckpt_file_external_key(ctx, file)) {
 		err = ckpt_write(ctx, CKPT_REC_FILE, &rec, sizeof(rec));
@@ -493,6 +507,8 @@ static int restore_flags(struct ckpt_ctx *ctx, struct file *file, const struct c
 	file->f_flags = rec->f_flags;
 	file->f_iocb_flags = iocb_flags(file);
 	file->f_mode |= image_to_mode(rec->f_mode & ~ACCESS_MODES);
+	if (rec->f_mode & CKPT_FMODE_SEQUENTIAL)
+		file->f_ra.ra_pages = sequential_pages(file);
 	spin_unlock(&file->f_lock);
 	return 0;
 }
@@ -511,7 +527,8 @@ static int restore_common(struct ckpt_ctx *ctx, struct file *file, const struct 
 
 static void *file_restore(struct ckpt_ctx *ctx)
 {
-	const u32 known_modes = mode_to_image((__force fmode_t)~0U) | CKPT_FMODE_PROGRAM;
+	const u32 known_modes = mode_to_image((__force fmode_t)~0U) | CKPT_FMODE_PROGRAM |
+				CKPT_FMODE_SEQUENTIAL;
 	const struct ckpt_file_ops *kind;
 	struct ckpt_rec_file rec;
 	struct file *file;

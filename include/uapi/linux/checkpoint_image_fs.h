@@ -14,6 +14,7 @@
 #define CKPT_FMODE_NOREUSE	(1 << 3)	/* POSIX_FADV_NOREUSE */
 #define CKPT_FMODE_PROGRAM	(1 << 4)	/* executable, or mapped privately or as code */
 #define CKPT_FMODE_CREATED	(1 << 5)	/* open(2) made the file (F_CREATED_QUERY) */
+#define CKPT_FMODE_SEQUENTIAL	(1 << 6)	/* POSIX_FADV_SEQUENTIAL */
 
 /**
  * struct ckpt_rec_file - CKPT_REC_FILE: an open file; the record of its kind
