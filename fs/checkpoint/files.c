@@ -68,6 +68,7 @@ static int write_fds(struct ckpt_ctx *ctx, struct files_struct *files)
 	return ret;
 }
 
+/* Also those on external files: the table owns them, not the file. */
 static int write_locks(struct ckpt_ctx *ctx, struct files_struct *files)
 {
 	struct file *file;
@@ -76,8 +77,7 @@ static int write_locks(struct ckpt_ctx *ctx, struct files_struct *files)
 	int err = 0;
 
 	for (fd = 0; !err && (file = next_fd(files, &fd, &cloexec)); fd++) {
-		if (!ckpt_file_external_key(ctx, file))
-			err = ckpt_locks_write(ctx, file, files);
+		err = ckpt_locks_write(ctx, file, files);
 		fput(file);
 	}
 	return err;

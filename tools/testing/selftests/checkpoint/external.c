@@ -8,9 +8,12 @@ FIXTURE(external)
 	int fd;
 };
 
+static const struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
 static void subject_opens_fifo(void)
 {
 	CHECK_EQ(dup2(open("../ckpt-external-fifo", O_RDWR | O_CLOEXEC), 7), 7);
+	CHECK(!fcntl(7, F_SETLK, &lock));
 	subject_ready();
 	CHECK_EQ(write(7, "after", 5), 5);
 }
@@ -96,6 +99,7 @@ TEST_F(external, declared_is_replaced)
 	ext.fd = self->fd = open("/tmp/ckpt-external-fifo", O_RDWR | O_CLOEXEC);
 	ASSERT_GE(ext.fd, 0);
 	ASSERT_EQ(restart_with(&self->s, &ext), self->s.pid) subject_print(&self->s);
+	EXPECT_TRUE(fcntl(self->fd, F_SETLK, &lock) == -1 && errno == EAGAIN);
 	status = subject_finish(&self->s);
 	EXPECT_EQ(status, 0) subject_print(&self->s);
 	EXPECT_EQ(read(self->fd, buf, sizeof(buf)), 5);
