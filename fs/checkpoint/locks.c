@@ -9,6 +9,7 @@
  * A restored flock or OFD lock belongs to the right open file; only /proc/locks
  * names the restarter's pid for it.
  */
+#include <linux/fdtable.h>
 #include <linux/filelock.h>
 #include <linux/magic.h>
 #include <linux/sched/signal.h>
@@ -169,7 +170,9 @@ static int set_lock(struct ckpt_ctx *ctx, struct file *file, void *owner,
 	fmode_t need = rec->exclusive ? FMODE_WRITE : FMODE_READ;
 	int err;
 
-	if (rec->kind != CKPT_LOCK_FLOCK && !(file->f_mode & need))
+	if (rec->kind == CKPT_LOCK_FLOCK)
+		need = FMODE_READ | FMODE_WRITE;
+	if (!(file->f_mode & need))
 		return ckpt_err(ctx, -EINVAL, "%pD4: lock does not match the open mode", file);
 	lock = locks_alloc_lock();
 	if (!lock)
@@ -204,11 +207,34 @@ static int set_lock(struct ckpt_ctx *ctx, struct file *file, void *owner,
 	return 0;
 }
 
-static bool right_kind(u16 kind, bool posix)
+static int is_file(const void *arg, struct file *file, unsigned int fd)
 {
+	return file == arg;
+}
+
+/*
+ * A POSIX lock goes with the last descriptor by which its owner could close the
+ * file. Without one it would stay when file and owner are gone.
+ */
+static struct file *fetch_locked(struct ckpt_ctx *ctx, struct files_struct *files, u32 objref)
+{
+	struct file *file = ckpt_obj_fetch(ctx, objref, &ckpt_file_obj_ops);
+
+	if (!IS_ERR(file) && !iterate_fd(files, 0, is_file, file))
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "%pD4: locked by who has not opened it",
+					file));
+	return file;
+}
+
+static bool lock_valid(const struct ckpt_rec_lock *rec, bool posix)
+{
+	if (rec->exclusive > 1 || rec->start < 0 || rec->end < rec->start)
+		return false;
 	if (posix)
-		return kind == CKPT_LOCK_POSIX;
-	return kind == CKPT_LOCK_OFD || kind == CKPT_LOCK_FLOCK;
+		return rec->kind == CKPT_LOCK_POSIX;
+	if (rec->kind == CKPT_LOCK_FLOCK)
+		return !rec->start && rec->end == OFFSET_MAX;
+	return rec->kind == CKPT_LOCK_OFD;
 }
 
 /**
@@ -231,11 +257,10 @@ int ckpt_locks_restore(struct ckpt_ctx *ctx, struct file *file, void *owner)
 		err = ckpt_read(ctx, CKPT_REC_LOCK, &rec, sizeof(rec));
 		if (err)
 			return err;
-		if (!right_kind(rec.kind, posix) ||
-		    rec.exclusive > 1 || rec.start < 0 || rec.end < rec.start)
+		if (!lock_valid(&rec, posix))
 			return ckpt_err(ctx, -EINVAL, "malformed file lock");
 		if (posix) {
-			file = ckpt_obj_fetch(ctx, rec.objref, &ckpt_file_obj_ops);
+			file = fetch_locked(ctx, owner, rec.objref);
 			if (IS_ERR(file))
 				return PTR_ERR(file);
 		}

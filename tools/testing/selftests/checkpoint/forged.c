@@ -239,6 +239,7 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_FILE, f_pos, -5, EINVAL, "file"),
 	F(CKPT_REC_FILE_EVENTFD, flags, 4, EINVAL, "eventfd"),
 	F(CKPT_REC_LOCK, kind, 9, EINVAL, "lock"),
+	F(CKPT_REC_LOCK, start, 1, EINVAL, "malformed file lock"),
 	F(CKPT_REC_MM, brk, ~0ULL, EINVAL, "bad address space"),
 	F(CKPT_REC_MM, flags, 1U << 31, EINVAL, "bad address space"),
 	F(CKPT_REC_MM, task_size, 1ULL << 62, EINVAL, "bad address space"),

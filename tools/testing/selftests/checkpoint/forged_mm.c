@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Images that ask for more than system calls would give: memory, descriptors and
+ * locks that nobody can have, or not the one who restarts. Each is refused, or the
+ * program gets what it could have had. As much as that it does get.
+ */
+
+#include "codec.h"
+
+#define PAGE	4096UL
+#define RW	(PROT_READ | PROT_WRITE)
+
+static struct subject s;
+static struct image image;
+
+static bool take(void (*fn)(void))
+{
+	bool ok = subject_start(&s, fn) && subject_checkpoint(&s, CHECKPOINT_KILL) > 0 &&
+		  waitpid(s.pid, NULL, 0) == s.pid && image_load(&s, &image);
+
+	if (!ok)
+		subject_print(&s);
+	return ok;
+}
+
+static bool nobody_left(void)
+{
+	return kill(s.pid, 0) == -1 && errno == ESRCH;
+}
+
+static bool was_refused(long ret, int err, const char *text)
+{
+	bool ok = ret == -err && log_has(&s, text) && nobody_left();
+
+	if (!ok)
+		fprintf(stderr, "# %ld, not %d \"%s\": %s", ret, -err, text,
+			s.log[0] ? s.log : "\n");
+	return ok;
+}
+
+static bool refused(int err, const char *text)
+{
+	return image_store(&s, &image) && was_refused(subject_restart(&s, 0), err, text);
+}
+
+static bool accepted(void)
+{
+	bool ok = image_store(&s, &image) && subject_restart(&s, 0) == s.pid &&
+		  !subject_finish(&s);
+
+	if (!ok)
+		subject_print(&s);
+	return ok;
+}
+
+FIXTURE(forged_mm)
+{
+};
+
+FIXTURE_SETUP(forged_mm)
+{
+	memset(&s, 0, sizeof(s));
+}
+
+FIXTURE_TEARDOWN(forged_mm)
+{
+	if (s.pid > 0)
+		subject_kill(&s);
+	if (s.dir[0])
+		subject_clean(&s);
+}
+
+static struct item *next_of(uint16_t type, const struct item *after)
+{
+	size_t i = after ? after - image.items + 1 : 0;
+
+	for (; i < image.nr; i++)
+		if (!image.items[i].data && image.items[i].type == type)
+			return &image.items[i];
+	return NULL;
+}
+
+static void drop(struct item *item)
+{
+	size_t behind = image.nr - (item - image.items) - 1;
+
+	free(item->payload);
+	memmove(item, item + 1, behind * sizeof(*item));
+	image.nr--;
+}
+
+/*
+ * POSIX locks
+ */
+
+static void subject_with_posix_lock(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open("locked", O_CREAT | O_RDWR, 0600);
+
+	CHECK(fd >= 0 && !fcntl(fd, F_SETLK, &lock));
+	subject_ready();
+}
+
+static bool close_locked(uint32_t objref)
+{
+	struct ckpt_rec_files *files = (void *)image_first(&image, CKPT_REC_FILES)->payload;
+	struct item *item = NULL;
+
+	while ((item = next_of(CKPT_REC_FILES_FD, item))) {
+		struct ckpt_rec_files_fd *fd = (void *)item->payload;
+
+		if (fd->objref != objref)
+			continue;
+		drop(item);
+		files->nr_fds--;
+		return true;
+	}
+	return false;
+}
+
+static bool system_shows_locks(void)
+{
+	FILE *f = fopen("/proc/locks", "re");
+	char line[256];
+	bool ok = f;
+
+	while (f && fgets(line, sizeof(line), f))
+		ok = ok && strchr(line, '\n');
+	if (f)
+		fclose(f);
+	return ok;
+}
+
+/* It would stay when the file is gone: nobody could ever close it. */
+TEST_F(forged_mm, lock_of_a_file_that_is_not_open)
+{
+	struct item *lock;
+
+	ASSERT_TRUE(take(subject_with_posix_lock));
+	lock = image_first(&image, CKPT_REC_LOCK);
+	ASSERT_TRUE(lock && close_locked(((struct ckpt_rec_lock *)lock->payload)->objref));
+	EXPECT_TRUE(refused(EINVAL, "locked: locked by who has not opened it"));
+	EXPECT_TRUE(system_shows_locks());
+	subject_clean(&s);
+	EXPECT_TRUE(system_shows_locks());
+}
+
+/* The table that was to own the lock goes, and the lock with it. */
+TEST_F(forged_mm, lock_before_one_that_is_refused)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct item *item;
+	int fd;
+
+	ASSERT_TRUE(take(subject_with_posix_lock));
+	item = image_first(&image, CKPT_REC_LOCK);
+	ASSERT_NE(item, NULL);
+	image_insert(&image, item - image.items + 1, item);
+	item = next_of(CKPT_REC_LOCK, image_first(&image, CKPT_REC_LOCK));
+	((struct ckpt_rec_lock *)item->payload)->kind = CKPT_LOCK_OFD;
+	EXPECT_TRUE(refused(EINVAL, "malformed file lock"));
+	fd = test_open(&s, "locked", O_RDWR);
+	EXPECT_EQ(fcntl(fd, F_SETLK, &lock), 0);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
