@@ -8,6 +8,7 @@
 #include <linux/init.h>
 #include <linux/namei.h>
 #include <linux/sched/task.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/stat.h>
 
@@ -151,6 +152,19 @@ out:
 	return err;
 }
 
+/* What chroot(2) demands of another root directory. */
+static int chroot_allowed(struct ckpt_ctx *ctx, const struct path *path)
+{
+	int err;
+
+	if (!ns_capable(current_user_ns(), CAP_SYS_CHROOT))
+		return ckpt_err(ctx, -EPERM, "changing the root directory needs CAP_SYS_CHROOT");
+	err = security_path_chroot(path);
+	if (err)
+		return ckpt_err(ctx, err, "root directory %pd4: not allowed", path->dentry);
+	return 0;
+}
+
 static int set_dirs(struct ckpt_ctx *ctx, struct fs_struct *fs, const struct ckpt_rec_fs *rec,
 		    const void *paths, const struct ckpt_fs_inodes *inodes)
 {
@@ -166,10 +180,9 @@ static int set_dirs(struct ckpt_ctx *ctx, struct fs_struct *fs, const struct ckp
 	err = find_dir(ctx, paths + rec->cwd_len, rec->root_len, inodes->root, &path);
 	if (err)
 		return err;
-	if (!path_equal(&path, &fs->root) &&
-	    !ns_capable(current_user_ns(), CAP_SYS_CHROOT))
-		err = ckpt_err(ctx, -EPERM, "changing the root directory needs CAP_SYS_CHROOT");
-	else
+	if (!path_equal(&path, &fs->root))
+		err = chroot_allowed(ctx, &path);
+	if (!err)
 		set_fs_root(fs, &path);
 	path_put(&path);
 	return err;

@@ -13,6 +13,7 @@
 #include <linux/filelock.h>
 #include <linux/magic.h>
 #include <linux/sched/signal.h>
+#include <linux/security.h>
 
 #include "../fuse/fuse_i.h"
 #include "internal.h"
@@ -174,6 +175,9 @@ static int set_lock(struct ckpt_ctx *ctx, struct file *file, void *owner,
 		need = FMODE_READ | FMODE_WRITE;
 	if (!(file->f_mode & need))
 		return ckpt_err(ctx, -EINVAL, "%pD4: lock does not match the open mode", file);
+	err = security_file_lock(file, rec->exclusive ? F_WRLCK : F_RDLCK);
+	if (err)
+		return ckpt_err(ctx, err, "%pD4: cannot be locked", file);
 	lock = locks_alloc_lock();
 	if (!lock)
 		return -ENOMEM;

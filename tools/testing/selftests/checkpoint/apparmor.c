@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* AppArmor: tasks are confined by the profiles of the image, if the restarter asks for it. */
+#include <sys/file.h>
 #include <sys/mount.h>
 
 static void lsm_prepare(void);
@@ -18,6 +19,7 @@ static const char profiles[] =
 	"profile ckpt_confined {\n"
 	RULES
 	"  deny capability setuid,\n"
+	"  deny /**/guarded k,\n"
 	"}\n"
 	"profile ckpt_hatted {\n"
 	RULES
@@ -86,6 +88,38 @@ TEST_F(labels, not_permitted)
 		    "AppArmor label \"unconfined\" (current) is not that of the restarter, \"ckpt_confined\"");
 	lsm_refused(_metadata, &self->s, RESTART_KEEP_LSM, EACCES,
 		    "AppArmor does not let it have the label \"unconfined\" (current)");
+}
+
+static void subject_with_flock(void)
+{
+	int fd = open("guarded", O_CREAT | O_RDWR, 0600);
+
+	CHECK(fd >= 0 && !flock(fd, LOCK_EX));
+	subject_ready();
+}
+
+static void subject_with_posix_lock(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open("guarded", O_CREAT | O_RDWR, 0600);
+
+	CHECK(fd >= 0 && !fcntl(fd, F_SETLK, &lock));
+	subject_ready();
+}
+
+/* Locks come before labels: it is not for its label that this is refused. */
+TEST_F(labels, flock_not_permitted)
+{
+	lsm_take(_metadata, &self->s, subject_with_flock);
+	ASSERT_TRUE(lsm_set("current", "changeprofile ckpt_confined"));
+	lsm_refused(_metadata, &self->s, 0, EACCES, "guarded: cannot be locked");
+}
+
+TEST_F(labels, posix_lock_not_permitted)
+{
+	lsm_take(_metadata, &self->s, subject_with_posix_lock);
+	ASSERT_TRUE(lsm_set("current", "changeprofile ckpt_confined"));
+	lsm_refused(_metadata, &self->s, 0, EACCES, "guarded: cannot be locked");
 }
 
 static void subject_of_unknown_profile(void)
