@@ -497,7 +497,7 @@ static int restore_flags(struct ckpt_ctx *ctx, struct file *file, const struct c
 					O_LARGEFILE;
 	unsigned int missing = rec->f_flags & ~file->f_flags;
 
-	if (missing & ~free_flags)
+	if ((missing & ~free_flags) || ((rec->f_flags ^ file->f_flags) & O_ACCMODE))
 		return ckpt_err(ctx, -EINVAL, "%pD4: flags %#x cannot be restored", file, missing);
 	if ((missing & O_DIRECT) && file->f_op != &pipefifo_fops &&
 	    !(file->f_mode & FMODE_CAN_ODIRECT))

@@ -4,6 +4,7 @@
  * locks that nobody can have, or not the one who restarts. Each is refused, or the
  * program gets what it could have had. As much as that it does get.
  */
+#include <sys/eventfd.h>
 
 #include "codec.h"
 
@@ -163,6 +164,39 @@ TEST_F(forged_mm, lock_before_one_that_is_refused)
 	fd = test_open(&s, "locked", O_RDWR);
 	EXPECT_EQ(fcntl(fd, F_SETLK, &lock), 0);
 	close(fd);
+}
+
+/*
+ * Descriptors
+ */
+
+static void subject_with_eventfd(void)
+{
+	CHECK(eventfd(7, 0) >= 0);
+	subject_ready();
+}
+
+/* The record of the open file whose kind is @type */
+static struct ckpt_rec_file *file_of_kind(uint16_t type)
+{
+	struct item *item = image_first(&image, type);
+
+	return item ? (void *)item[-1].payload : NULL;
+}
+
+TEST_F(forged_mm, access_that_the_file_has_not)
+{
+	struct ckpt_rec_file *file;
+
+	ASSERT_TRUE(take(subject_with_eventfd));
+	file = file_of_kind(CKPT_REC_FILE_EVENTFD);
+	ASSERT_NE(file, NULL);
+	EXPECT_EQ(file->f_flags & O_ACCMODE, O_RDWR);
+	file->f_flags &= ~O_ACCMODE;
+	EXPECT_TRUE(refused(EINVAL, "cannot be restored"));
+	file->f_flags |= O_RDWR;
+	EXPECT_TRUE(accepted());
+	s.pid = 0;
 }
 
 TEST_HARNESS_MAIN
