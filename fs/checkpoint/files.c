@@ -5,10 +5,12 @@
 #include <linux/capability.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/hugetlb.h>
 #include <linux/init.h>
 #include <linux/init_task.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/shmem_fs.h>
 
 #include "internal.h"
 
@@ -114,6 +116,22 @@ static int check_limit(struct ckpt_ctx *ctx, unsigned int fd)
 			ckpt_whom(ctx), fd, rlimit_max(RLIMIT_NOFILE));
 }
 
+/*
+ * Anonymous and System V shared memory are files that nobody has opened: what leads
+ * to a descriptor of them is /proc/PID/map_files, and this is what it demands.
+ */
+static int check_memory(struct ckpt_ctx *ctx, unsigned int fd, struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	if (!IS_PRIVATE(inode) || (!shmem_mapping(inode->i_mapping) && !is_file_hugepages(file)))
+		return 0;
+	if (checkpoint_restore_ns_capable(&init_user_ns))
+		return 0;
+	return ckpt_err(ctx, -EPERM, "%s: fd %u: no right to open memory that is no file",
+			ckpt_whom(ctx), fd);
+}
+
 static int read_fd(struct ckpt_ctx *ctx, struct files_struct *files, unsigned int *min_fd)
 {
 	struct ckpt_rec_files_fd rec;
@@ -132,6 +150,9 @@ static int read_fd(struct ckpt_ctx *ctx, struct files_struct *files, unsigned in
 	file = ckpt_obj_fetch(ctx, rec.objref, &ckpt_file_obj_ops);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
+	err = check_memory(ctx, rec.fd, file);
+	if (err)
+		return err;
 	err = files_replace_fd(files, rec.fd, file,
 			       rec.flags & CKPT_FD_CLOEXEC ? O_CLOEXEC : 0);
 	if (err)

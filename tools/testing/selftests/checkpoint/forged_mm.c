@@ -5,6 +5,7 @@
  * program gets what it could have had. As much as that it does get.
  */
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 
 #include "codec.h"
 
@@ -197,6 +198,101 @@ TEST_F(forged_mm, access_that_the_file_has_not)
 	file->f_flags |= O_RDWR;
 	EXPECT_TRUE(accepted());
 	s.pid = 0;
+}
+
+#define FORGED_FD	100
+
+static void subject_with_anonymous_memory(void)
+{
+	void *p = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	subject_ready();
+	CHECK(fcntl(FORGED_FD, F_GETFD) >= 0);
+}
+
+/* A descriptor of the first shared mapping */
+static bool open_memory(void)
+{
+	struct ckpt_rec_files *files = (void *)image_first(&image, CKPT_REC_FILES)->payload;
+	struct ckpt_rec_files_fd fd = { .fd = FORGED_FD };
+	struct item *item = NULL, *last = NULL;
+
+	while ((item = next_of(CKPT_REC_VMA, item))) {
+		struct ckpt_rec_vma *vma = (void *)item->payload;
+
+		if (vma->flags & CKPT_VMA_SHARED)
+			fd.objref = vma->file_objref;
+	}
+	while ((item = next_of(CKPT_REC_FILES_FD, last)))
+		last = item;
+	if (!fd.objref || !last)
+		return false;
+	files->nr_fds++;
+	image_insert(&image, last - image.items + 1, &(struct item){
+		.type = CKPT_REC_FILES_FD, .len = sizeof(fd), .payload = (void *)&fd });
+	return true;
+}
+
+TEST_F(forged_mm, descriptor_of_memory_for_root)
+{
+	ASSERT_TRUE(take(subject_with_anonymous_memory));
+	ASSERT_TRUE(open_memory());
+	EXPECT_TRUE(accepted());
+	s.pid = 0;
+}
+
+/*
+ * In namespaces
+ */
+
+#define MAP_OF_ROOT	"0 0 65536"
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* The status of @fn, which is the first process of a pid namespace. */
+static int as_init(int flags, bool (*fn)(void))
+{
+	char path[64];
+	int status;
+	pid_t pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD | flags, NULL, NULL, NULL, NULL);
+
+	if (!pid) {
+		while (flags & CLONE_NEWUSER && setresuid(0, 0, 0))
+			subject_sleep_ms(1);
+		CHECK(!prctl(PR_SET_DUMPABLE, 1));
+		_exit(!fn());
+	}
+	CHECK(pid > 0);
+	if (flags & CLONE_NEWUSER) {
+		snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+		write_file(path, MAP_OF_ROOT);
+		snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+		write_file(path, MAP_OF_ROOT);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static bool cannot_open_memory(void)
+{
+	bool ok = take(subject_with_anonymous_memory) && open_memory() &&
+		  refused(EPERM, "fd 100: no right to open memory that is no file");
+
+	subject_clean(&s);
+	return ok;
+}
+
+/* As by /proc/PID/map_files, which only the root of the machine can use. */
+TEST_F(forged_mm, descriptor_of_memory_in_a_user_namespace)
+{
+	EXPECT_EQ(as_init(CLONE_NEWUSER, cannot_open_memory), 0);
 }
 
 TEST_HARNESS_MAIN
