@@ -319,7 +319,8 @@ static bool flags_valid(const struct ckpt_rec_vma *rec)
 
 static bool file_range_valid(struct file *file, const struct ckpt_rec_vma *rec)
 {
-	u64 max = S_ISREG(file_inode(file)->i_mode) ? MAX_LFS_FILESIZE : U64_MAX;
+	umode_t mode = file_inode(file)->i_mode;
+	u64 max = S_ISREG(mode) || S_ISBLK(mode) ? MAX_LFS_FILESIZE : U64_MAX;
 
 	return rec->pgoff <= (max - (rec->end - rec->start)) >> PAGE_SHIFT;
 }
@@ -358,7 +359,7 @@ static int file_mmap_allowed(struct file *file, const struct ckpt_rec_vma *rec, 
 		return 0;
 	if ((*flags & VM_WRITE) && !writable)
 		return -EACCES;
-	if ((*flags & VM_WRITE) && IS_SWAPFILE(file_inode(file)))
+	if ((*flags & VM_WRITE) && IS_SWAPFILE(file->f_mapping->host))
 		return -ETXTBSY;
 	if (IS_APPEND(file_inode(file)) && writable)
 		return -EACCES;
@@ -405,6 +406,22 @@ static unsigned long prot_of(vm_flags_t flags)
 	       (flags & VM_EXEC ? PROT_EXEC : 0);
 }
 
+static unsigned long map_type(vm_flags_t flags)
+{
+	return MAP_FIXED | (flags & VM_MAYSHARE ? MAP_SHARED : MAP_PRIVATE);
+}
+
+/* Some files can be mapped in one way only, or nowhere that the caller chooses. */
+static int place_allowed(const struct ckpt_rec_vma *rec, struct file *file, vm_flags_t flags)
+{
+	unsigned long addr = __get_unmapped_area(file, rec->start, rec->end - rec->start,
+						 rec->pgoff, map_type(flags), flags);
+
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	return addr == rec->start ? 0 : -EINVAL;
+}
+
 static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, struct file *file,
 		      vm_flags_t flags)
 {
@@ -414,10 +431,11 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 
 	if (mm->map_count >= sysctl_max_map_count)
 		return -ENOMEM;
-	ret = lock_allowed(mm, rec, flags);
-	if (ret)
-		return ret;
-	ret = charge_once_writable(mm, rec, &flags, &charged);
+	ret = place_allowed(rec, file, flags);
+	if (!ret)
+		ret = lock_allowed(mm, rec, flags);
+	if (!ret)
+		ret = charge_once_writable(mm, rec, &flags, &charged);
 	if (ret)
 		return ret;
 	if (unreserved)
@@ -443,10 +461,7 @@ static int map_file(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckp
 	ret = file ? file_mmap_allowed(file, rec, &flags) : 0;
 	if (ret)
 		return ret;
-	ret = security_mmap_addr(rec->start);
-	if (!ret)
-		ret = security_mmap_file(file, prot_of(flags), MAP_FIXED |
-					 (flags & VM_MAYSHARE ? MAP_SHARED : MAP_PRIVATE));
+	ret = security_mmap_file(file, prot_of(flags), map_type(flags));
 	if (!ret && (flags & VM_MERGEABLE) && !test_bit(MMF_VM_MERGEABLE, &mm->flags))
 		ret = __ksm_enter(mm);
 	if (ret)

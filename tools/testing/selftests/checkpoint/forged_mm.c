@@ -4,6 +4,8 @@
  * locks that nobody can have, or not the one who restarts. Each is refused, or the
  * program gets what it could have had. As much as that it does get.
  */
+#include <linux/capability.h>
+#include <linux/io_uring.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -293,6 +295,122 @@ static bool cannot_open_memory(void)
 TEST_F(forged_mm, descriptor_of_memory_in_a_user_namespace)
 {
 	EXPECT_EQ(as_init(CLONE_NEWUSER, cannot_open_memory), 0);
+}
+
+/*
+ * Mappings
+ */
+
+static void subject_with_mapped_file(void)
+{
+	int fd = open("mapped", O_CREAT | O_RDWR, 0600);
+	void *p;
+
+	CHECK(fd >= 0 && !ftruncate(fd, PAGE));
+	p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	subject_ready();
+}
+
+static struct item *file_named(const char *name)
+{
+	struct item *item = NULL;
+
+	while ((item = next_of(CKPT_REC_FILE_PATH, item))) {
+		struct ckpt_rec_file_path *path = (void *)item->payload;
+
+		if (memmem(path + 1, path->path_len, name, strlen(name)))
+			return item;
+	}
+	return NULL;
+}
+
+/* The restarter brings the file that was mapped. */
+static bool make_external(const char *key)
+{
+	struct ckpt_rec_file_external rec = { .key_len = strlen(key) };
+	struct item *item = file_named("mapped");
+
+	if (!item)
+		return false;
+	free(item->payload);
+	item->type = CKPT_REC_FILE_EXTERNAL;
+	item->len = sizeof(rec) + rec.key_len;
+	item->payload = malloc(item->len);
+	memcpy(item->payload, &rec, sizeof(rec));
+	memcpy(item->payload + sizeof(rec), key, rec.key_len);
+	return true;
+}
+
+static long restart_with(int fd, const char *key)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)key, .fd = fd };
+	struct restart_args args = {
+		.image_fd = test_open(&s, "image", O_RDONLY),
+		.log_fd = test_open(&s, "log", O_CREAT | O_TRUNC | O_RDWR),
+		.externals = (uintptr_t)&ext,
+		.nr_externals = 1,
+	};
+	long ret = sys_restart(&args, sizeof(args));
+
+	if (ret < 0)
+		ret = -errno;
+	close(args.image_fd);
+	test_read_log(&s, args.log_fd);
+	return ret;
+}
+
+/* The rings of io_uring can be mapped, but not where the caller wants them. */
+TEST_F(forged_mm, place_that_the_file_does_not_allow)
+{
+	struct io_uring_params params = {};
+	int ring = syscall(SYS_io_uring_setup, 4, &params);
+
+	if (ring < 0)
+		SKIP(return, "no io_uring");
+	ASSERT_EQ(mmap((void *)0x10000000, PAGE, RW, MAP_SHARED | MAP_FIXED, ring, 0),
+		  MAP_FAILED);
+	ASSERT_TRUE(take(subject_with_mapped_file));
+	ASSERT_TRUE(make_external("ring"));
+	ASSERT_TRUE(image_store(&s, &image));
+	EXPECT_TRUE(was_refused(restart_with(ring, "ring"), EINVAL, "cannot be mapped"));
+	close(ring);
+}
+
+/* Below all else of the program */
+#define LOW	0x10000UL
+
+static void subject_with_low_mapping(void)
+{
+	void *p = mmap((void *)LOW, PAGE, RW,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	CHECK(p == (void *)LOW);
+	subject_ready();
+}
+
+static void drop_capability(int cap)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	CHECK(!syscall(SYS_capget, &hdr, data));
+	data[cap / 32].effective &= ~(1U << cap % 32);
+	CHECK(!syscall(SYS_capset, &hdr, data));
+}
+
+/* Nothing can be mapped in the first pages (vm.mmap_min_addr). */
+TEST_F(forged_mm, mapping_at_the_lowest_address)
+{
+	struct ckpt_rec_vma *vma;
+
+	ASSERT_TRUE(take(subject_with_low_mapping));
+	vma = (void *)image_first(&image, CKPT_REC_VMA)->payload;
+	ASSERT_EQ(vma->start, LOW);
+	vma->start = 0;
+	vma->end = PAGE;
+	drop_capability(CAP_SYS_RAWIO);
+	EXPECT_TRUE(refused(EPERM, "mapping 0-1000: cannot be mapped"));
 }
 
 TEST_HARNESS_MAIN
