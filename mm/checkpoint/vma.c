@@ -429,7 +429,8 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 	unsigned long charged, addr;
 	int ret;
 
-	if (mm->map_count >= sysctl_max_map_count)
+	/* The same limit as that of mmap(), which lets it be exceeded by one. */
+	if (mm->map_count > sysctl_max_map_count)
 		return -ENOMEM;
 	ret = place_allowed(rec, file, flags);
 	if (!ret)

@@ -413,4 +413,73 @@ TEST_F(forged_mm, mapping_at_the_lowest_address)
 	EXPECT_TRUE(refused(EPERM, "mapping 0-1000: cannot be mapped"));
 }
 
+/*
+ * As many mappings as allowed
+ */
+
+#define MAX_MAPPINGS	"/proc/sys/vm/max_map_count"
+
+static long mappings_before;
+
+static long max_mappings(void)
+{
+	FILE *f = fopen(MAX_MAPPINGS, "re");
+	long n;
+
+	CHECK(f);
+	CHECK_EQ(fscanf(f, "%ld", &n), 1);
+	fclose(f);
+	return n;
+}
+
+FIXTURE(max_mappings)
+{
+};
+
+FIXTURE_SETUP(max_mappings)
+{
+	memset(&s, 0, sizeof(s));
+	mappings_before = max_mappings();
+	write_file(MAX_MAPPINGS, "300");
+}
+
+FIXTURE_TEARDOWN(max_mappings)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", mappings_before);
+	write_file(MAX_MAPPINGS, text);
+	if (s.pid > 0)
+		subject_kill(&s);
+	if (s.dir[0])
+		subject_clean(&s);
+}
+
+/* Only every second page can be read, so that none are merged. */
+static void subject_with_all_mappings(void)
+{
+	const int anon = MAP_PRIVATE | MAP_ANONYMOUS;
+	int i = 0;
+
+	while (mmap(NULL, PAGE, i % 2 ? PROT_READ : PROT_NONE, anon, -1, 0) != MAP_FAILED)
+		i++;
+	CHECK(i > 100 && errno == ENOMEM);
+	subject_ready();
+	CHECK(mmap(NULL, PAGE, i % 2 ? PROT_READ : PROT_NONE, anon, -1, 0) == MAP_FAILED);
+}
+
+TEST_F(max_mappings, can_be_had_again)
+{
+	ASSERT_TRUE(take(subject_with_all_mappings));
+	EXPECT_TRUE(accepted());
+	s.pid = 0;
+}
+
+TEST_F(max_mappings, no_more_than_that)
+{
+	ASSERT_TRUE(take(subject_with_all_mappings));
+	write_file(MAX_MAPPINGS, "299");
+	EXPECT_TRUE(refused(ENOMEM, "cannot be mapped"));
+}
+
 TEST_HARNESS_MAIN
