@@ -422,10 +422,24 @@ static int place_allowed(const struct ckpt_rec_vma *rec, struct file *file, vm_f
 	return addr == rec->start ? 0 : -EINVAL;
 }
 
+/* What only the mapping that has been made can have. */
+static int finish_vma(struct vm_area_struct *vma, const struct ckpt_rec_vma *rec)
+{
+	vm_flags_t flags = vma->vm_flags;
+	int ret = 0;
+
+	if (rec->flags & CKPT_VMA_UNRESERVED)
+		flags &= ~VM_NORESERVE;
+	/* Where KSM cannot work, nothing happens. */
+	if (rec->flags & CKPT_VMA_MERGEABLE)
+		ret = ksm_madvise(vma, vma->vm_start, vma->vm_end, MADV_MERGEABLE, &flags);
+	vm_flags_reset(vma, flags);
+	return ret;
+}
+
 static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, struct file *file,
 		      vm_flags_t flags)
 {
-	bool unreserved = rec->flags & CKPT_VMA_UNRESERVED;
 	unsigned long charged, addr;
 	int ret;
 
@@ -439,7 +453,7 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 		ret = charge_once_writable(mm, rec, &flags, &charged);
 	if (ret)
 		return ret;
-	if (unreserved)
+	if (rec->flags & CKPT_VMA_UNRESERVED)
 		flags |= VM_NORESERVE;
 	if (mm->map_count % 2)
 		flags |= VM_NOMERGE;
@@ -448,23 +462,20 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 		vm_unacct_memory(charged);
 		return addr;
 	}
-	if (unreserved)
-		vm_flags_clear(vma_lookup(mm, addr), VM_NORESERVE);
-	return 0;
+	return finish_vma(vma_lookup(mm, addr), rec);
 }
 
 static int map_file(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec,
 		    struct file *file)
 {
-	vm_flags_t flags = flags_to_vm(rec->flags) | calc_vm_prot_bits(0, rec->pkey);
+	vm_flags_t flags = flags_to_vm(rec->flags & ~CKPT_VMA_MERGEABLE);
 	int ret;
 
+	flags |= calc_vm_prot_bits(0, rec->pkey);
 	ret = file ? file_mmap_allowed(file, rec, &flags) : 0;
 	if (ret)
 		return ret;
 	ret = security_mmap_file(file, prot_of(flags), map_type(flags));
-	if (!ret && (flags & VM_MERGEABLE) && !test_bit(MMF_VM_MERGEABLE, &mm->flags))
-		ret = __ksm_enter(mm);
 	if (ret)
 		return ret;
 	if (mmap_write_lock_killable(mm))

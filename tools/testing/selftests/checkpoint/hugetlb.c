@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/shm.h>
 
+#include "codec.h"
 #include "mapping.h"
 
 #define PAGE	4096UL
@@ -364,6 +365,60 @@ static void subject_file(void)
 TEST_F(refuse, restart_without_the_pages_of_a_file)
 {
 	too_few(_metadata, &self->s, subject_file);
+}
+
+static bool may_be_merged(const void *addr)
+{
+	unsigned long start, end;
+	bool inside = false, merged = false;
+	char line[512];
+	FILE *f = fopen("/proc/self/smaps", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
+		else if (inside && !strncmp(line, "VmFlags:", 8))
+			merged = strstr(line, " mg");
+	}
+	fclose(f);
+	return merged;
+}
+
+static void subject_not_merged(void)
+{
+	unsigned char *p = map(HUGE, RW, ANON, -1);
+
+	fill(p, HUGE, 13);
+	CHECK(!madvise(p, HUGE, MADV_MERGEABLE) && !may_be_merged(p));
+	subject_ready();
+	CHECK(!may_be_merged(p));
+	verify(p, HUGE, 13);
+}
+
+/* KSM knows nothing of huge pages: an image cannot make it look at them. */
+TEST_F(refuse, huge_pages_to_be_merged)
+{
+	static struct image image;
+	size_t i;
+
+	if (pool_size() < POOL)
+		SKIP(return, "no pool of huge pages of 2 MiB");
+	ASSERT_TRUE(subject_start(&self->s, subject_not_merged)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_TRUE(image_load(&self->s, &image));
+	for (i = 0; i < image.nr; i++) {
+		struct ckpt_rec_vma *vma = (void *)image.items[i].payload;
+
+		if (!image.items[i].data && image.items[i].type == CKPT_REC_VMA &&
+		    !(vma->flags & CKPT_VMA_SHARED))
+			vma->flags |= CKPT_VMA_MERGEABLE;
+	}
+	ASSERT_TRUE(image_store(&self->s, &image));
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
 }
 
 SURVIVE_HUGE(sysv_segments)
