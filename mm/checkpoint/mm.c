@@ -280,6 +280,16 @@ static bool bases_valid(const struct ckpt_rec_mm *rec)
 	       rec->mmap_compat_base <= SZ_4G && rec->mmap_compat_legacy_base <= SZ_4G;
 }
 
+/* One without the other is nothing that prctl() and mlockall() make. */
+static bool flags_valid(u32 flags)
+{
+	if ((flags & CKPT_MM_MDWE_NO_INHERIT) && !(flags & CKPT_MM_MDWE))
+		return false;
+	if ((flags & CKPT_MM_DEF_LOCKONFAULT) && !(flags & CKPT_MM_DEF_LOCKED))
+		return false;
+	return !(flags & ~CKPT_MM_FLAGS_ALL);
+}
+
 /* The checks of prctl(PR_SET_MM_MAP); task_size is left to ckpt_arch_mm_restore(). */
 static bool fields_valid(const struct ckpt_rec_mm *rec)
 {
@@ -295,8 +305,8 @@ static bool fields_valid(const struct ckpt_rec_mm *rec)
 			return false;
 	return rec->start_code <= rec->end_code && rec->start_data <= rec->end_data &&
 	       rec->start_brk <= rec->brk && rec->arg_start <= rec->arg_end &&
-	       rec->env_start <= rec->env_end && bases_valid(rec) && !(rec->flags & ~CKPT_MM_FLAGS_ALL) && !rec->pad &&
-	       rec->dumpable <= CKPT_MM_DUMPABLE_ROOT &&
+	       rec->env_start <= rec->env_end && bases_valid(rec) && flags_valid(rec->flags) &&
+	       !rec->pad && rec->dumpable <= CKPT_MM_DUMPABLE_ROOT &&
 	       !(rec->coredump_filter >> MMF_DUMP_FILTER_BITS);
 }
 
@@ -429,6 +439,24 @@ static void tell_khugepaged(struct mm_struct *mm)
 	mmap_write_unlock(mm);
 }
 
+/*
+ * What the restarter passes on is in force in @mm already, and stays if the image
+ * has none of it. As by prctl(PR_SET_MDWE), nobody can end that it is passed on.
+ */
+static int set_mdwe(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 flags)
+{
+	if (flags & CKPT_MM_MDWE_NO_INHERIT) {
+		if (test_bit(MMF_HAS_MDWE, &mm->flags))
+			return ckpt_err(ctx, -EPERM,
+					"%s: PR_MDWE_NO_INHERIT is not allowed under the PR_SET_MDWE of the restarter",
+					ckpt_whom(ctx));
+		set_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags);
+	}
+	if (flags & CKPT_MM_MDWE)
+		set_bit(MMF_HAS_MDWE, &mm->flags);
+	return 0;
+}
+
 /* What would get in the way of mapping and filling comes last. */
 static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_mm *rec)
 {
@@ -436,6 +464,8 @@ static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckp
 	int dumpable = rec->dumpable;
 	int i, ret = 0;
 
+	if ((rec->flags & CKPT_MM_DEF_LOCKED) && !can_do_mlock())
+		return ckpt_err(ctx, -EPERM, "%s: mlockall() is not allowed", ckpt_whom(ctx));
 	set_mask_bits(&mm->flags, MMF_DUMP_FILTER_MASK, filter);
 	mm->hiwater_rss = rec->hiwater_rss;
 	mm->hiwater_vm = rec->hiwater_vm;
@@ -450,11 +480,9 @@ static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckp
 	}
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: cannot enable KSM", ckpt_whom(ctx));
-	/* A restriction that the restarter is under stays, as it would over execve(). */
-	if (rec->flags & CKPT_MM_MDWE)
-		set_bit(MMF_HAS_MDWE, &mm->flags);
-	if (rec->flags & CKPT_MM_MDWE_NO_INHERIT)
-		set_bit(MMF_HAS_MDWE_NO_INHERIT, &mm->flags);
+	ret = set_mdwe(ctx, mm, rec->flags);
+	if (ret)
+		return ret;
 	/* As sys_prctl(): only the kernel itself makes a process dump as root. */
 	if (dumpable == CKPT_MM_DUMPABLE_ROOT && suid_dumpable != SUID_DUMP_ROOT)
 		dumpable = CKPT_MM_DUMPABLE_NONE;

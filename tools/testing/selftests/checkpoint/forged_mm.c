@@ -6,6 +6,7 @@
  */
 #include <linux/capability.h>
 #include <linux/io_uring.h>
+#include <linux/prctl.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -411,6 +412,69 @@ TEST_F(forged_mm, mapping_at_the_lowest_address)
 	vma->end = PAGE;
 	drop_capability(CAP_SYS_RAWIO);
 	EXPECT_TRUE(refused(EPERM, "mapping 0-1000: cannot be mapped"));
+}
+
+static void subject_plain(void)
+{
+	subject_ready();
+}
+
+static void subject_with_future_locked(void)
+{
+	CHECK(!mlockall(MCL_FUTURE));
+	subject_ready();
+}
+
+TEST_F(forged_mm, flags_that_only_go_together)
+{
+	struct ckpt_rec_mm *mm;
+
+	ASSERT_TRUE(take(subject_plain));
+	mm = (void *)image_first(&image, CKPT_REC_MM)->payload;
+	mm->flags |= CKPT_MM_MDWE_NO_INHERIT;
+	EXPECT_TRUE(refused(EINVAL, "bad address space"));
+	mm->flags &= ~CKPT_MM_MDWE_NO_INHERIT;
+	mm->flags |= CKPT_MM_DEF_LOCKONFAULT;
+	EXPECT_TRUE(refused(EINVAL, "bad address space"));
+}
+
+TEST_F(forged_mm, future_mappings_locked_without_the_right)
+{
+	struct rlimit none = {};
+
+	ASSERT_TRUE(take(subject_with_future_locked));
+	drop_capability(CAP_IPC_LOCK);
+	ASSERT_EQ(setrlimit(RLIMIT_MEMLOCK, &none), 0);
+	EXPECT_TRUE(refused(EPERM, "mlockall() is not allowed"));
+}
+
+static void subject_that_inherits(void)
+{
+	CHECK_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), 0);
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), PR_MDWE_REFUSE_EXEC_GAIN);
+}
+
+static void subject_that_passes_nothing_on(void)
+{
+	CHECK(!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT, 0, 0, 0));
+	subject_ready();
+}
+
+/* What execve(2) leaves in force, restart(2) does too. */
+TEST_F(forged_mm, restarter_under_mdwe)
+{
+	ASSERT_TRUE(take(subject_that_inherits));
+	ASSERT_EQ(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0), 0);
+	EXPECT_TRUE(accepted());
+	s.pid = 0;
+}
+
+TEST_F(forged_mm, end_of_mdwe_that_is_inherited)
+{
+	ASSERT_TRUE(take(subject_that_passes_nothing_on));
+	ASSERT_EQ(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0), 0);
+	EXPECT_TRUE(refused(EPERM, "PR_MDWE_NO_INHERIT is not allowed"));
 }
 
 /*

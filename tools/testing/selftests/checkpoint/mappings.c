@@ -343,6 +343,16 @@ SURVIVE(no_more_write_and_execute)
 	CHECK(mmap(NULL, PAGE, RW | PROT_EXEC, ANON, -1, 0) == MAP_FAILED);
 }
 
+SURVIVE(no_more_write_and_execute_but_in_children)
+{
+	int bits = PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT;
+
+	CHECK(!prctl(PR_SET_MDWE, bits, 0, 0, 0));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), bits);
+	CHECK(mmap(NULL, PAGE, RW | PROT_EXEC, ANON, -1, 0) == MAP_FAILED);
+}
+
 SURVIVE(thp_disabled)
 {
 	CHECK(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
