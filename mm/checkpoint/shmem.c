@@ -17,6 +17,7 @@
 #include <linux/memfd.h>
 #include <linux/mount.h>
 #include <linux/pagemap.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
@@ -468,6 +469,45 @@ static struct file *create_file(struct ckpt_ctx *ctx, const char *name,
 	return file;
 }
 
+/* MEMFD is also true of mmap(MAP_HUGETLB), of which nobody has a descriptor. */
+static bool is_memfd(const char *name)
+{
+	return str_has_prefix(name, "memfd:");
+}
+
+/* What ftruncate(2) demands. */
+static int size_allowed(struct ckpt_ctx *ctx, const char *name, const struct ckpt_rec_shmem *rec)
+{
+	if (rec->size <= rlimit(RLIMIT_FSIZE))
+		return 0;
+	if (!(rec->flags & CKPT_SHMEM_TMPFS) && !is_memfd(name))
+		return 0;
+	return ckpt_err(ctx, -EFBIG, "%s: is larger than the limit of file sizes (%lu)", name,
+			rlimit(RLIMIT_FSIZE));
+}
+
+/*
+ * What memfd_create(2) demands where vm.memfd_noexec is enforced. Nobody has a
+ * descriptor of memory that is no memfd, by which it could be executed: nothing is
+ * lost if it cannot be.
+ */
+static int execution_allowed(struct ckpt_ctx *ctx, const char *name, struct ckpt_rec_shmem *rec)
+{
+	struct pid_namespace *ns = task_active_pid_ns(current);
+
+	if (rec->flags & CKPT_SHMEM_TMPFS ||
+	    pidns_memfd_noexec_scope(ns) < MEMFD_NOEXEC_SCOPE_NOEXEC_ENFORCED)
+		return 0;
+	if (!is_memfd(name)) {
+		rec->mode &= ~0111;
+		rec->seals |= F_SEAL_EXEC;
+	}
+	if (!(rec->mode & 0111) && (rec->seals & F_SEAL_EXEC))
+		return 0;
+	return ckpt_err(ctx, -EACCES, "%s: can be executed, which vm.memfd_noexec forbids here",
+			name);
+}
+
 static struct file *read_file(struct ckpt_ctx *ctx, struct ckpt_rec_shmem *rec)
 {
 	const void *tail;
@@ -484,7 +524,10 @@ static struct file *read_file(struct ckpt_ctx *ctx, struct ckpt_rec_shmem *rec)
 	name = kmemdup_nul(tail, rec->name_len, GFP_KERNEL);
 	if (!name)
 		return ERR_PTR(ckpt_err(ctx, -ENOMEM, "shared memory: no memory for its name"));
-	file = create_file(ctx, name, rec, tail + rec->name_len);
+	ret = execution_allowed(ctx, name, rec);
+	if (!ret)
+		ret = size_allowed(ctx, name, rec);
+	file = ret ? ERR_PTR(ret) : create_file(ctx, name, rec, tail + rec->name_len);
 	kfree(name);
 	return file;
 }

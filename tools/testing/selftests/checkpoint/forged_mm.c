@@ -6,9 +6,11 @@
  */
 #include <linux/capability.h>
 #include <linux/io_uring.h>
+#include <linux/memfd.h>
 #include <linux/prctl.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "codec.h"
 
@@ -296,6 +298,109 @@ static bool cannot_open_memory(void)
 TEST_F(forged_mm, descriptor_of_memory_in_a_user_namespace)
 {
 	EXPECT_EQ(as_init(CLONE_NEWUSER, cannot_open_memory), 0);
+}
+
+static void subject_with_executable_memfd(void)
+{
+	CHECK(syscall(SYS_memfd_create, "code", MFD_ALLOW_SEALING) >= 0);
+	subject_ready();
+}
+
+static void subject_with_huge_memfd(void)
+{
+	CHECK(syscall(SYS_memfd_create, "huge", MFD_HUGETLB) >= 0);
+	subject_ready();
+}
+
+/* Anonymous memory is no memfd, whatever its mode is. */
+static void subject_with_sealed_memfd(void)
+{
+	int fd = syscall(SYS_memfd_create, "data", MFD_NOEXEC_SEAL);
+	void *p = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct stat st;
+
+	CHECK(fd >= 0 && p != MAP_FAILED);
+	subject_ready();
+	CHECK(!fstat(fd, &st) && !(st.st_mode & 0111));
+	CHECK(fchmod(fd, 0700) == -1);
+	memset(p, 1, PAGE);
+}
+
+#define MEMFD_NOEXEC	"/proc/sys/vm/memfd_noexec"
+
+static bool cannot_execute_memfd(void)
+{
+	bool ok = take(subject_with_executable_memfd);
+
+	write_file(MEMFD_NOEXEC, "2");
+	ok = ok && refused(EACCES, "memfd:code: can be executed");
+	/* neither without the seal that keeps it from becoming so */
+	((struct ckpt_rec_shmem *)image_first(&image, CKPT_REC_SHMEM)->payload)->mode = 0666;
+	ok = ok && refused(EACCES, "memfd:code: can be executed");
+	subject_clean(&s);
+	return ok;
+}
+
+TEST_F(forged_mm, memfd_to_execute)
+{
+	if (access(MEMFD_NOEXEC, W_OK))
+		SKIP(return, "no vm.memfd_noexec");
+	EXPECT_EQ(as_init(0, cannot_execute_memfd), 0);
+}
+
+static bool cannot_execute_huge_memfd(void)
+{
+	bool ok = take(subject_with_huge_memfd);
+
+	write_file(MEMFD_NOEXEC, "2");
+	ok = ok && refused(EACCES, "memfd:huge: can be executed");
+	subject_clean(&s);
+	return ok;
+}
+
+TEST_F(forged_mm, memfd_of_huge_pages_to_execute)
+{
+	int fd = syscall(SYS_memfd_create, "huge", MFD_HUGETLB);
+
+	if (access(MEMFD_NOEXEC, W_OK) || fd < 0)
+		SKIP(return, "no vm.memfd_noexec, or no huge pages");
+	close(fd);
+	EXPECT_EQ(as_init(0, cannot_execute_huge_memfd), 0);
+}
+
+static bool survives_noexec(void)
+{
+	bool ok;
+
+	write_file(MEMFD_NOEXEC, "2");
+	ok = take(subject_with_sealed_memfd) && accepted();
+	subject_clean(&s);
+	return ok;
+}
+
+TEST_F(forged_mm, memfd_that_cannot_be_executed)
+{
+	if (access(MEMFD_NOEXEC, W_OK))
+		SKIP(return, "no vm.memfd_noexec");
+	EXPECT_EQ(as_init(0, survives_noexec), 0);
+}
+
+static void subject_with_large_memfd(void)
+{
+	int fd = memfd_create("large", 0);
+
+	CHECK(fd >= 0 && !ftruncate(fd, 64 << 20));
+	subject_ready();
+}
+
+TEST_F(forged_mm, memfd_above_the_limit)
+{
+	struct rlimit limit = { 1 << 20, RLIM_INFINITY };
+
+	ASSERT_TRUE(take(subject_with_large_memfd));
+	ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	EXPECT_TRUE(was_refused(subject_restart(&s, 0), EFBIG,
+				"memfd:large: is larger than the limit"));
 }
 
 /*
