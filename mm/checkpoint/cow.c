@@ -450,6 +450,8 @@ static int share_run(struct mm_struct *mm, struct mm_struct *src,
 	int ret;
 
 	for (; *i < run->nr; ++*i) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		if (run->index + *i >= TASK_SIZE >> PAGE_SHIFT)
 			return -EINVAL;
 		addr = (run->index + *i) << PAGE_SHIFT;

@@ -92,7 +92,9 @@ static bool holds_mapping(struct task_struct *task, struct shmem_search *search)
 	if (!mm)
 		return false;
 	vma_iter_init(&vmi, mm, 0);
-	mmap_read_lock(mm);
+	/* The mm of somebody else, who may hold the lock for as long as it likes. */
+	if (mmap_read_lock_killable(mm))
+		goto out;
 	for_each_vma(vmi, vma) {
 		if (!vma->vm_file || file_inode(vma->vm_file) != search->inode)
 			continue;
@@ -102,6 +104,7 @@ static bool holds_mapping(struct task_struct *task, struct shmem_search *search)
 		break;
 	}
 	mmap_read_unlock(mm);
+out:
 	mmput(mm);
 	return found;
 }
