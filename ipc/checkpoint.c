@@ -67,11 +67,9 @@ static int shm_collect(struct ckpt_ctx *ctx, void *ptr)
 	return 0;
 }
 
-static bool shows(void *ptr, const void *arg)
+static bool attaches(void *ptr, const void *dentry)
 {
-	struct file *file = ptr;
-
-	return file->f_path.dentry == arg && is_attachment(file);
+	return ckpt_file_shows(ptr, dentry) && is_attachment(ptr);
 }
 
 static void fill_record(struct file *file, const struct shm_state *state, struct ckpt_rec_shm *rec)
@@ -94,7 +92,7 @@ static void fill_record(struct file *file, const struct shm_state *state, struct
 
 static int shm_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 {
-	struct file *file = ckpt_obj_find(ctx, &ckpt_file_obj_ops, shows, ptr);
+	struct file *file = ckpt_obj_find(ctx, &ckpt_file_obj_ops, attaches, ptr);
 	int ret = ckpt_obj_ref(ctx, ptr, &ckpt_shm_obj_ops);
 	struct ckpt_rec_shm rec;
 	struct shm_state state;
@@ -217,11 +215,6 @@ int ckpt_shm_collect_mapping(struct ckpt_ctx *ctx, struct file *file)
 	       ckpt_obj_collect(ctx, file->f_path.dentry, &ckpt_shm_obj_ops) : 0;
 }
 
-static bool is_ptr(void *ptr, const void *arg)
-{
-	return ptr == arg;
-}
-
 /**
  * ckpt_shm_mapped() - a segment may be in use again
  * @ctx: the restart
@@ -235,7 +228,7 @@ void ckpt_shm_mapped(struct ckpt_ctx *ctx, struct file *file)
 {
 	struct dentry *dentry = file->f_path.dentry;
 
-	if (is_attachment(file) && ckpt_obj_find(ctx, &ckpt_shm_obj_ops, is_ptr, dentry))
+	if (is_attachment(file) && ckpt_obj_find(ctx, &ckpt_shm_obj_ops, ckpt_is_ptr, dentry))
 		shm_remove(d_inode(dentry));
 }
 

@@ -195,6 +195,12 @@ int ckpt_obj_lookup(struct ckpt_ctx *ctx, void *ptr);
 void *ckpt_obj_find(struct ckpt_ctx *ctx, const struct ckpt_obj_ops *ops,
 		    bool (*match)(void *ptr, const void *arg), const void *arg);
 
+/* A @match for who has the object already and asks whether it is one of them. */
+static inline bool ckpt_is_ptr(void *ptr, const void *arg)
+{
+	return ptr == arg;
+}
+
 /*
  * Objects, while restarting: a borrowed pointer, valid until the end of the
  * restart, or ERR_PTR(-EINVAL) if @objref is not an object of that kind.
@@ -360,6 +366,7 @@ long ckpt_shmem_users(void *dentry);
 int ckpt_shmem_find_holder(struct ckpt_ctx *ctx, void *dentry, struct ckpt_holder *holder);
 int ckpt_shmem_write_pages(struct ckpt_ctx *ctx, struct inode *inode, u32 objref);
 int ckpt_shmem_read_pages(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_file_shows(void *file, const void *dentry);
 
 /* A mapping of @file, which may be an attachment of System V shared memory. */
 #ifdef CONFIG_SYSVIPC

@@ -194,6 +194,7 @@ pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr)
  * @vma: mapping, as restored
  *
  * Context: mmap_lock held.
+ * Return: whether pages may be read into it.
  */
 bool ckpt_vma_holds_pages(struct vm_area_struct *vma)
 {

@@ -237,11 +237,19 @@ static int write_pages(struct ckpt_ctx *ctx, struct inode *inode, struct ckpt_ba
 	return ckpt_batch_flush(batch);
 }
 
-static bool shows(void *ptr, const void *arg)
+/**
+ * ckpt_file_shows() - match function of ckpt_obj_find() for open files
+ * @ptr: a file
+ * @dentry: what it should be open on
+ *
+ * Context: Any.
+ * Return: whether it is.
+ */
+bool ckpt_file_shows(void *ptr, const void *dentry)
 {
 	struct file *file = ptr;
 
-	return file->f_path.dentry == arg;
+	return file->f_path.dentry == dentry;
 }
 
 static void fill_record(struct inode *inode, struct ckpt_rec_shmem *rec)
@@ -284,7 +292,7 @@ static int write_unlinked(struct ckpt_ctx *ctx, struct file *file, struct ckpt_r
 
 static int write_inode(struct ckpt_ctx *ctx, struct dentry *dentry)
 {
-	struct file *file = ckpt_obj_find(ctx, &ckpt_file_obj_ops, shows, dentry);
+	struct file *file = ckpt_obj_find(ctx, &ckpt_file_obj_ops, ckpt_file_shows, dentry);
 	struct ckpt_rec_shmem rec;
 	struct name_snapshot name;
 	char *buf;
@@ -674,11 +682,6 @@ static struct file *shmem_file_restore(struct ckpt_ctx *ctx, const struct ckpt_r
 	return file;
 }
 
-static bool is_ptr(void *ptr, const void *arg)
-{
-	return ptr == arg;
-}
-
 /**
  * ckpt_shmem_lift_seal() - let a file be mapped as before F_SEAL_FUTURE_WRITE
  * @ctx: the restart
@@ -695,7 +698,7 @@ unsigned int ckpt_shmem_lift_seal(struct ckpt_ctx *ctx, struct file *file)
 	unsigned int *seals, lifted;
 
 	if (!ckpt_file_is_shmem(file) ||
-	    !ckpt_obj_find(ctx, &ckpt_shmem_obj_ops, is_ptr, file->f_path.dentry))
+	    !ckpt_obj_find(ctx, &ckpt_shmem_obj_ops, ckpt_is_ptr, file->f_path.dentry))
 		return 0;
 	seals = seals_of(file_inode(file));
 	lifted = *seals & F_SEAL_FUTURE_WRITE;
