@@ -513,6 +513,8 @@ static int restore_into(struct ckpt_ctx *ctx, struct mm_struct *mm,
 		clear_bit(MMF_DISABLE_THP, &mm->flags);
 	ret = ckpt_mm_read_pages(ctx, mm);
 	if (!ret)
+		ret = ckpt_mm_check_code(ctx, mm);
+	if (!ret)
 		ret = ckpt_aio_read(ctx);
 	if (ret)
 		return ret;

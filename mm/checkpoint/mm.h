@@ -161,6 +161,7 @@ static inline void ckpt_huge_drop(struct ckpt_huge_list *pending)
 int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma);
 int ckpt_mm_write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_mm_check_code(struct ckpt_ctx *ctx, struct mm_struct *mm);
 void ckpt_mm_populate_locked(struct mm_struct *mm);
 
 /* cow.c */

@@ -634,6 +634,56 @@ int ckpt_mm_read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	return ret ? ret : ckpt_read(ctx, CKPT_REC_VMA_END, NULL, 0);
 }
 
+/*
+ * Code that is not what its file has was written while it could be executed, or made
+ * executable afterwards: security modules are asked for one at mmap(), for the other
+ * at mprotect().
+ */
+static int code_allowed(struct vm_area_struct *vma)
+{
+	unsigned long prot = prot_of(vma->vm_flags);
+	int ret;
+
+	if (!vma->vm_file || !vma->anon_vma || !(vma->vm_flags & VM_EXEC) ||
+	    vma->vm_flags & VM_WRITE)
+		return 0;
+	if (!security_mmap_file(vma->vm_file, prot | PROT_WRITE, map_type(vma->vm_flags)))
+		return 0;
+	vm_flags_clear(vma, VM_EXEC);
+	ret = security_file_mprotect(vma, prot, prot);
+	vm_flags_set(vma, VM_EXEC);
+	return ret;
+}
+
+/**
+ * ckpt_mm_check_code() - may current have the code that its mappings of files hold?
+ * @ctx: the restart
+ * @mm: address space of current, complete
+ *
+ * Context: Process context of the owner, no locks.
+ * Return: 0, or an errno of a security module after ckpt_err().
+ */
+int ckpt_mm_check_code(struct ckpt_ctx *ctx, struct mm_struct *mm)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	unsigned long start = 0;
+	int ret = 0;
+
+	mmap_write_lock(mm);
+	for_each_vma(vmi, vma) {
+		start = vma->vm_start;
+		ret = code_allowed(vma);
+		if (ret)
+			break;
+	}
+	mmap_write_unlock(mm);
+	if (ret)
+		return ckpt_err(ctx, ret, "%s: mapping at %lx: its changed code may not be executed",
+				ckpt_whom(ctx), start);
+	return 0;
+}
+
 /* The first locked mapping from @addr on. */
 static bool next_locked(struct mm_struct *mm, unsigned long addr, unsigned long *start,
 			unsigned long *end)

@@ -9,7 +9,8 @@ static void lsm_prepare(void);
 
 /*
  * What it does not know is allowed. Tasks begin in kernel_t, from where kept_t
- * may be entered, and closed_t only by way of that.
+ * may be entered, and closed_t only by way of that. Only kernel_t executes what it
+ * has written itself.
  */
 static const char policy[] =
 	"(handleunknown allow)\n"
@@ -21,8 +22,9 @@ static const char policy[] =
 	"(sidcontext kernel (u r kernel_t (low low)))\n"
 	"(sidcontext security (u r kernel_t (low low)))\n"
 	"(sidcontext unlabeled (u r kernel_t (low low)))\n"
-	"(class process (transition dyntransition))\n"
-	"(classorder (process))\n"
+	"(class process (transition dyntransition execmem))\n"
+	"(class file (execmod))\n"
+	"(classorder (process file))\n"
 	"(sensitivity s0)\n"
 	"(sensitivityorder (s0))\n"
 	"(level low (s0))\n"
@@ -37,6 +39,8 @@ static const char policy[] =
 	"(type kernel_t)\n"
 	"(type kept_t)\n"
 	"(type closed_t)\n"
+	"(allow kernel_t self (process (execmem)))\n"
+	"(allow kernel_t self (file (execmod)))\n"
 	"(allow kernel_t kept_t (process (transition dyntransition)))\n"
 	"(allow kept_t closed_t (process (dyntransition)))\n";
 
@@ -143,6 +147,34 @@ TEST_F(labels, of_the_restarter_taken_away)
 	lsm_refused(_metadata, &self->s, 0, EOPNOTSUPP,
 		    "SELinux label \"\" (fscreate) is not that of the restarter, \"" KEPT "\"");
 	lsm_restart(_metadata, &self->s, RESTART_KEEP_LSM);
+}
+
+static void subject_with_changed_code(void)
+{
+	int fd = open("code", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	unsigned char *p;
+
+	CHECK(fd >= 0 && !ftruncate(fd, 4096));
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	*p = 0xc3;	/* ret */
+	CHECK(!mprotect(p, 4096, PROT_READ | PROT_EXEC));
+	subject_ready();
+	((void (*)(void))p)();
+}
+
+TEST_F(labels, changed_code)
+{
+	lsm_take(_metadata, &self->s, subject_with_changed_code);
+	lsm_restart(_metadata, &self->s, 0);
+}
+
+/* Who may not change code cannot have it changed by an image. */
+TEST_F(labels, changed_code_not_permitted)
+{
+	lsm_take(_metadata, &self->s, subject_with_changed_code);
+	ASSERT_TRUE(lsm_set("current", KEPT));
+	lsm_refused(_metadata, &self->s, 0, EACCES, "its changed code may not be executed");
 }
 
 static void *thread(void *arg)
