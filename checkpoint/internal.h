@@ -164,6 +164,7 @@ int ckpt_obj_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_obj *rec);
 int ckpt_task_collect(struct ckpt_ctx *ctx, struct task_struct *task);
 int ckpt_task_write(struct ckpt_ctx *ctx, u16 type, u32 index, struct task_struct *task);
 int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead);
+int ckpt_task_read_dying(struct ckpt_ctx *ctx);
 
 /* tree.c: which tasks there are, and how they are related */
 int ckpt_tree_walk(struct ckpt_ctx *ctx, struct ckpt_tree *tree);

@@ -246,22 +246,48 @@ static int read_tasks(struct ckpt_ctx *ctx)
 	return 0;
 }
 
-/* What the dead have left can be told only when they are dead. */
+/* The rights of the dead are no matter of the address space, which it leaves first. */
+static int restore_dying(struct ckpt_ctx *ctx, void *unused)
+{
+	int err = ckpt_mm_switch_to_empty(ctx);
+
+	return err ?: ckpt_task_read_dying(ctx);
+}
+
+/* What it takes to its grave, and what can be told only when it is dead. */
+static int restore_dead(struct ckpt_ctx *ctx, struct ckpt_child *child)
+{
+	int err;
+
+	err = ckpt_run_in(child, restore_dying, NULL);
+	if (!err)
+		err = ckpt_spawn_bury(ctx, child);
+	return err ?: ckpt_task_read(ctx, child->task);
+}
+
 static int read_dead(struct ckpt_ctx *ctx)
 {
 	struct ckpt_child *child;
-	int err;
+	unsigned long i;
+	int err = 0;
 
-	err = ckpt_spawn_bury(ctx);
-	while (!err) {
+	for (;;) {
 		child = read_task(ctx, CKPT_REC_DEAD_TASK);
 		if (IS_ERR_OR_NULL(child))
-			return PTR_ERR_OR_ZERO(child);
-		/* Its last context switch counts as one. */
-		wait_task_inactive(child->task, 0);
-		err = ckpt_task_read(ctx, child->task);
+			break;
+		err = restore_dead(ctx, child);
+		if (err)
+			return err;
 	}
-	return err;
+	if (IS_ERR(child))
+		return PTR_ERR(child);
+	ckpt_for_each_child(ctx->restart, i, child) {
+		if (ckpt_child_is_zombie(child) && !child->restored)
+			err = ckpt_spawn_bury(ctx, child);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 static int read_image(struct ckpt_ctx *ctx)

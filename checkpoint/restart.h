@@ -154,7 +154,7 @@ struct ckpt_vfork {
  * @state: see enum ckpt_child_state
  * @vfork: on its stack, valid while @state is neither NONE nor GONE
  * @waits_in_vfork: it will wait for a child before it returns to user mode
- * @leave: it is to exit as the image says: a leader that its threads outlive
+ * @leave: it is to exit as the image says
  * @stops: it went ahead through the gate, to stop
  * @fn: closure to run
  * @arg: its argument
@@ -189,7 +189,7 @@ static inline bool ckpt_child_is_thread(const struct ckpt_child *child)
 	return child->rec.flags & CKPT_TASKF_THREAD;
 }
 
-/* Has no state besides its record; a dead leader may still have live threads. */
+/* Has little state besides its record; a dead leader may still have live threads. */
 static inline bool ckpt_child_is_zombie(const struct ckpt_child *child)
 {
 	return child->rec.flags & CKPT_TASKF_ZOMBIE;
@@ -212,11 +212,10 @@ int ckpt_restart_read_tree(struct ckpt_ctx *ctx, u32 nr_tasks);
 /* spawn.c: creating tasks and pids */
 int ckpt_spawn_processes(struct ckpt_ctx *ctx);
 int ckpt_spawn_rest(struct ckpt_ctx *ctx);
-int ckpt_spawn_bury(struct ckpt_ctx *ctx);
+int ckpt_spawn_bury(struct ckpt_ctx *ctx, struct ckpt_child *child);
 
 /* worker.c: what a task does between its creation and its release */
 int ckpt_worker(void *arg);
-int ckpt_worker_zombie(void *arg);
 int ckpt_run_in(struct ckpt_child *child, ckpt_closure_t fn, void *arg);
 int ckpt_killed(struct ckpt_ctx *ctx, int err);
 void ckpt_pass_to(struct ckpt_child *child, ckpt_closure_t fn, void *arg);

@@ -117,12 +117,11 @@ static u64 clone_flags(const struct ckpt_child *child)
 
 static int spawn(struct ckpt_ctx *ctx, struct ckpt_child *child)
 {
-	bool dead = ckpt_child_is_dead(child);
 	struct kernel_clone_args args = {
 		.flags		= clone_flags(child),
 		.name		= child->rec.comm,
 		.no_files	= 1,
-		.fn		= dead ? ckpt_worker_zombie : ckpt_worker,
+		.fn		= ckpt_worker,
 		.fn_arg		= child,
 		.set_tid	= &child->rec.pid,
 		.set_tid_size	= 1,
@@ -139,7 +138,7 @@ static int spawn(struct ckpt_ctx *ctx, struct ckpt_child *child)
 		return pid_error(ctx, child->rec.pid, PTR_ERR(task));
 	}
 	child->task = get_task_struct(task);
-	child->state = dead ? CKPT_CHILD_GONE : CKPT_CHILD_IDLE;
+	child->state = CKPT_CHILD_IDLE;
 	trace_sched_process_fork(current, task);
 	wake_up_new_task(task);
 	return 0;
@@ -184,7 +183,7 @@ static int check_pid_range(struct ckpt_ctx *ctx)
  * ckpt_spawn_processes - Create all processes that share no memory with others
  * @ctx: the context
  *
- * That includes those that are dead, which exit at once.
+ * That includes those that are dead in the image.
  *
  * Context: The restarter. May sleep.
  * Return: 0, -EEXIST if a pid is taken, -EPERM, -EAGAIN if a limit of processes
@@ -288,7 +287,8 @@ static int wait_zombie(struct task_struct *task)
 /* Work that the leader has put off for the mm is done by a thread instead. */
 static void leave(struct ckpt_child *child)
 {
-	list_splice_init(&child->deferred, &child->heir->deferred);
+	if (child->heir)
+		list_splice_init(&child->deferred, &child->heir->deferred);
 	spin_lock_irq(&child->restart->lock);
 	WRITE_ONCE(child->leave, true);
 	spin_unlock_irq(&child->restart->lock);
@@ -296,35 +296,28 @@ static void leave(struct ckpt_child *child)
 }
 
 /**
- * ckpt_spawn_bury - See that those are dead who are dead in the image
+ * ckpt_spawn_bury - Have a task die that is dead in the image
  * @ctx: the context
+ * @child: the task, alive
  *
- * Leaders that their threads outlive exit only now: they had to create the
- * threads. No relation of the tree exists yet, so that nobody is notified.
+ * No relation of the tree exists yet, so that nobody is notified.
  *
- * Context: The restarter, when all tasks exist. May sleep.
- * Return: 0, -ESRCH if somebody reaped a zombie, -EINTR.
+ * Context: The restarter, when all tasks exist: the task may have had to create
+ * its threads. May sleep.
+ * Return: 0, -ESRCH if somebody reaped the zombie, -EINTR.
  */
-int ckpt_spawn_bury(struct ckpt_ctx *ctx)
+int ckpt_spawn_bury(struct ckpt_ctx *ctx, struct ckpt_child *child)
 {
-	struct ckpt_restart *r = ctx->restart;
-	struct ckpt_child *child;
-	unsigned long i;
 	int err;
 
-	ckpt_for_each_child(r, i, child) {
-		if (ckpt_child_is_zombie(child) && !ckpt_child_is_dead(child))
-			leave(child);
-	}
-	ckpt_for_each_child(r, i, child) {
-		if (!ckpt_child_is_zombie(child))
-			continue;
-		if (ckpt_child_is_dead(child))
-			err = wait_zombie(child->task);
-		else
-			err = wait_dead_leader(child->task);
-		if (err)
-			return ckpt_err(ctx, err, "zombie %d did not stay", child->rec.pid);
-	}
+	leave(child);
+	if (ckpt_child_is_dead(child))
+		err = wait_zombie(child->task);
+	else
+		err = wait_dead_leader(child->task);
+	if (err)
+		return ckpt_err(ctx, err, "zombie %d did not stay", child->rec.pid);
+	/* Its last context switch counts as one. */
+	wait_task_inactive(child->task, 0);
 	return 0;
 }

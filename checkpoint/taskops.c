@@ -78,7 +78,7 @@ static bool ckpt_task_has_part(const struct ckpt_task_ops *ops, bool represents)
 
 static bool ckpt_part_survives(const struct ckpt_task_ops *ops, struct task_struct *task)
 {
-	return ops->restore_dead || !READ_ONCE(task->exit_state);
+	return ops->dying || ops->restore_dead || !READ_ONCE(task->exit_state);
 }
 
 /**
@@ -215,6 +215,38 @@ int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead)
 		if (err)
 			return err;
 		last = max(last, rec.type);
+	}
+}
+
+/**
+ * ckpt_task_read_dying() - Restore what a task has when it dies
+ * @ctx: the context; CKPT_REC_DEAD_TASK has been read
+ *
+ * What follows in the image is for ckpt_task_read(), when it is dead.
+ *
+ * Context: The task being restored. May sleep.
+ * Return: as ckpt_task_read().
+ */
+int ckpt_task_read_dying(struct ckpt_ctx *ctx)
+{
+	struct ckpt_rec rec;
+	u64 found = 0;
+	u16 last = 0;
+	int i, err;
+
+	for (;;) {
+		err = ckpt_peek(ctx);
+		if (err < 0)
+			return err;
+		i = ckpt_task_part_find(err);
+		if (i < 0 || !ckpt_task_parts[i]->dying)
+			return 0;
+		err = ckpt_read_rec(ctx, &rec);
+		if (!err)
+			err = ckpt_task_read_part(ctx, NULL, &rec, last, &found);
+		if (err)
+			return err;
+		last = rec.type;
 	}
 }
 

@@ -270,22 +270,6 @@ int ckpt_worker(void *arg)
 }
 
 /**
- * ckpt_worker_zombie - Short life of a process that is dead in the image
- * @arg: its struct ckpt_child
- *
- * Context: The fn of a clone; owns one user of the restart.
- * Return: does not.
- */
-int ckpt_worker_zombie(void *arg)
-{
-	struct ckpt_child *child = arg;
-	long code = child->rec.exit_code;
-
-	ckpt_restart_put(child->restart);
-	do_exit(code);
-}
-
-/**
  * ckpt_pass_to - Have another task run a closure when the present one is done
  * @child: that task
  * @fn: its closure, which has the context to itself then

@@ -112,21 +112,23 @@ struct ckpt_rec {
  * @leader_only: The part belongs to the process, not to the thread.
  * @required: Each living task has it. One without would keep what a new task
  *	has, and not be refused for what it may not have.
+ * @dying: There is something left of it in a zombie: @checkpoint is called for
+ *	zombies too, and @restore for a task that is alive yet, but will die.
  * @collect: Optional. ckpt_obj_collect() and ckpt_refuse(), as for objects.
  * @checkpoint: Required. Writes records of type @rec_type: none, one or more.
  * @restore: Required. Called for each such record, in the context of the task
  *	that is being restored. What must not happen before the whole tree is
  *	complete (signals, exit-time side effects) goes to ckpt_task_defer().
  *
- * @restore_dead: Optional. There is something left of it in a zombie: @checkpoint
- *	is called for zombies too, and this when @task has become one again, in
- *	the context of the restarter.
+ * @restore_dead: Optional. As @dying, for what death would change: called when
+ *	@task has become a zombie again, in the context of the restarter.
  */
 struct ckpt_task_ops {
 	const char *name;
 	u16 rec_type;
 	bool leader_only;
 	bool required;
+	bool dying;
 	int (*collect)(struct ckpt_ctx *ctx, struct task_struct *task);
 	int (*checkpoint)(struct ckpt_ctx *ctx, struct task_struct *task);
 	int (*restore)(struct ckpt_ctx *ctx, const struct ckpt_rec *rec);
@@ -398,6 +400,9 @@ int ckpt_arch_mm_finish(struct ckpt_ctx *ctx, struct mm_struct *mm);
 bool ckpt_arch_old_sigreturn(struct ckpt_ctx *ctx, struct mm_struct *mm);
 bool ckpt_arch_vma(struct vm_area_struct *vma);
 bool ckpt_arch_shadow_stacks(void);
+
+/* Gives current, which has the mm of the restarter or is to die, an empty mm. */
+int ckpt_mm_switch_to_empty(struct ckpt_ctx *ctx);
 
 /* AIO contexts belong to an mm; their rings are mapped by the kernel. */
 #ifdef CONFIG_AIO

@@ -79,6 +79,14 @@ static void creds_fill(struct ckpt_rec_task_creds *rec, const struct cred *cred)
 	rec->nr_groups = cred->group_info->ngroups;
 }
 
+/* Of its memory; of the dead, what they remember of that. */
+static u32 dumpable_of(const struct task_struct *task)
+{
+	if (task->mm)
+		return get_dumpable(task->mm);
+	return task->user_dumpable ? SUID_DUMP_USER : SUID_DUMP_DISABLE;
+}
+
 static int creds_write(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred)
 {
 	struct ckpt_rec_task_creds rec = {};
@@ -87,7 +95,7 @@ static int creds_write(struct ckpt_ctx *ctx, struct task_struct *task, const str
 
 	creds_fill(&rec, cred);
 	rec.no_new_privs = task_no_new_privs(task);
-	rec.dumpable = task->mm ? get_dumpable(task->mm) : 0;
+	rec.dumpable = dumpable_of(task);
 
 	groups = kvmalloc_array(rec.nr_groups, sizeof(*groups), GFP_KERNEL);
 	if (!groups)
@@ -383,6 +391,7 @@ static const struct ckpt_task_ops creds_ops = {
 	.name = "credentials",
 	.rec_type = CKPT_REC_TASK_CREDS,
 	.required = true,
+	.dying = true,
 	.collect = creds_collect,
 	.checkpoint = creds_checkpoint,
 	.restore = creds_restore,

@@ -310,8 +310,17 @@ static bool fields_valid(const struct ckpt_rec_mm *rec)
 	       !(rec->coredump_filter >> MMF_DUMP_FILTER_BITS);
 }
 
-/* Replaces the restarter's address space by an empty one, as execve() does. */
-static int switch_mm_to_empty(struct ckpt_ctx *ctx)
+/**
+ * ckpt_mm_switch_to_empty() - Replace the address space by an empty one
+ * @ctx: the context of a restart
+ *
+ * As execve() does.
+ *
+ * Context: The task being restored, which has the address space of the restarter,
+ * or is to die and leaves that of its process. May sleep.
+ * Return: 0, -ENOMEM, or -EINTR if it was killed.
+ */
+int ckpt_mm_switch_to_empty(struct ckpt_ctx *ctx)
 {
 	struct mm_struct *mm = mm_alloc();
 	int ret;
@@ -533,7 +542,7 @@ static void *mm_restore(struct ckpt_ctx *ctx)
 	if (!ret && !fields_valid(&rec))
 		ret = ckpt_err(ctx, -EINVAL, "%s: bad address space in the image", ckpt_whom(ctx));
 	if (!ret)
-		ret = switch_mm_to_empty(ctx);
+		ret = ckpt_mm_switch_to_empty(ctx);
 	if (!ret)
 		ret = restore_into(ctx, current->mm, &rec);
 	if (ret)

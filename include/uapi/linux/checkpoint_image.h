@@ -295,7 +295,7 @@ struct ckpt_rec_vdso {
 #define CKPT_TASK_NONE		0xffffffffU
 
 #define CKPT_TASKF_THREAD	(1 << 0)	/* not a thread group leader */
-#define CKPT_TASKF_ZOMBIE	(1 << 1)	/* dead; nothing but this record is saved */
+#define CKPT_TASKF_ZOMBIE	(1 << 1)	/* dead; little but this record is saved */
 #define CKPT_TASKF_SHARE_VM	(1 << 2)	/* shares its creator's mm (always set for threads) */
 #define CKPT_TASKF_SHARE_SIGHAND (1 << 3)	/* shares its creator's sighand (always set for threads) */
 #define CKPT_TASKF_SUBREAPER	(1 << 4)	/* PR_SET_CHILD_SUBREAPER */

@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <pthread.h>
 #include <sys/fsuid.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -105,6 +106,151 @@ SURVIVE(personality_bits)
 	CHECK_EQ(personality(0xffffffff), ADDR_NO_RANDOMIZE);
 }
 
+/* What /proc/PID/status says in the line that begins with @name */
+static void status_line(pid_t pid, const char *name, char line[256])
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "r");
+	CHECK(file);
+	while (fgets(line, 256, file) && strncmp(line, name, strlen(name)))
+		;
+	CHECK(!strncmp(line, name, strlen(name)));
+	fclose(file);
+}
+
+static const char * const cred_lines[] = {
+	"Uid:", "Gid:", "Groups:", "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:",
+	"NoNewPrivs:",
+};
+
+#define NR_CRED_LINES	(sizeof(cred_lines) / sizeof(cred_lines[0]))
+
+static void cred_status(pid_t pid, char lines[NR_CRED_LINES][256])
+{
+	for (size_t i = 0; i < NR_CRED_LINES; i++)
+		status_line(pid, cred_lines[i], lines[i]);
+}
+
+static void same_cred_status(pid_t pid, char before[NR_CRED_LINES][256])
+{
+	char after[NR_CRED_LINES][256];
+
+	cred_status(pid, after);
+	for (size_t i = 0; i < NR_CRED_LINES; i++) {
+		if (strcmp(before[i], after[i]))
+			dprintf(2, "was %snow %s", before[i], after[i]);
+		CHECK(!strcmp(before[i], after[i]));
+	}
+}
+
+static void become_user(void)
+{
+	gid_t groups[2] = { 5, 7 };
+
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	CHECK(!setgroups(2, groups) && !setgid(100));
+	CHECK(!setuid(1000));
+}
+
+/* May the same user look at it? The dead remember whether they were dumpable. */
+static bool user_may_look(pid_t pid)
+{
+	pid_t kid = fork();
+	char path[64], c;
+	int fd, status;
+
+	if (!kid) {
+		become_user();
+		snprintf(path, sizeof(path), "/proc/%d/io", pid);
+		fd = open(path, O_RDONLY);
+		_exit(fd < 0 || read(fd, &c, 1) != 1);
+	}
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	return !status;
+}
+
+static pid_t user_that_dies(bool dumpable)
+{
+	siginfo_t info = {};
+	pid_t kid = fork();
+
+	if (!kid) {
+		become_user();
+		CHECK(!prctl(PR_SET_DUMPABLE, dumpable));
+		_exit(3);
+	}
+	CHECK(!waitid(P_PID, kid, &info, WEXITED | WNOWAIT));
+	CHECK_EQ(info.si_uid, 1000);
+	CHECK_EQ(user_may_look(kid), dumpable);
+	return kid;
+}
+
+/* With what it is told by after its death. */
+SURVIVE(zombie_of_another_user)
+{
+	pid_t kid = user_that_dies(false), dumpable = user_that_dies(true);
+	char before[NR_CRED_LINES][256], path[64];
+	siginfo_t info = {};
+	struct stat st;
+
+	cred_status(kid, before);
+	subject_ready();
+	same_cred_status(kid, before);
+	CHECK(!user_may_look(kid));
+	snprintf(path, sizeof(path), "/proc/%d", kid);
+	CHECK(!stat(path, &st));
+	CHECK(st.st_uid == 1000 && st.st_gid == 100);
+	info.si_uid = 0;
+	CHECK(!waitid(P_PID, kid, &info, WEXITED));
+	CHECK(info.si_uid == 1000 && info.si_status == 3);
+	CHECK(user_may_look(dumpable));
+}
+
+static pthread_t first_thread;
+
+static int kill_status(pid_t pid, int sig)
+{
+	pid_t kid = fork();
+	int status;
+
+	if (!kid)
+		_exit(kill(pid, sig) ? errno : 0);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void *outlive_first_thread(void *unused)
+{
+	char before[NR_CRED_LINES][256];
+
+	CHECK(!pthread_join(first_thread, NULL));
+	CHECK_EQ(kill_status(getpid(), 0), 0);
+	cred_status(getpid(), before);
+	/* The dumpable state is the process's, not that of the dead thread. */
+	CHECK(!prctl(PR_SET_DUMPABLE, 1));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_DUMPABLE), 1);
+	same_cred_status(getpid(), before);
+	CHECK_EQ(kill_status(getpid(), 0), 0);
+	_exit(0);
+}
+
+/* Who may send signals to a process depends on its first thread, even if that is dead. */
+SURVIVE(dead_leader_of_another_user)
+{
+	pthread_t second;
+
+	CHECK(!chmod(".", 0777));
+	CHECK(!setresuid(1000, 1000, 1000));
+	first_thread = pthread_self();
+	CHECK(!pthread_create(&second, NULL, outlive_first_thread, NULL));
+	pthread_exit(NULL);
+}
+
 /* The ids that the root of the user namespace may use, by those of the test's. */
 #define MAPPED "0 100000 65536"
 
@@ -186,6 +332,11 @@ TEST(capabilities_in_a_user_namespace)
 TEST(securebits_in_a_user_namespace)
 {
 	EXPECT_EQ(survive_in_user_namespace(subject_securebits_that_are_locked), 0);
+}
+
+TEST(dead_leader_in_a_user_namespace)
+{
+	EXPECT_EQ(survive_in_user_namespace(subject_dead_leader_of_another_user), 0);
 }
 
 static void owned_by(int fd, uid_t uid, gid_t gid)
