@@ -73,6 +73,22 @@ static void told_set(struct prev_cputime *prev, const struct ckpt_told_times *to
 #endif
 }
 
+static void sched_info_get(struct ckpt_rec_task_times *rec, const struct sched_info *info)
+{
+#ifdef CONFIG_SCHED_INFO
+	rec->run_delay = info->run_delay;
+	rec->nr_runs = info->pcount;
+#endif
+}
+
+static void sched_info_set(struct sched_info *info, const struct ckpt_rec_task_times *rec)
+{
+#ifdef CONFIG_SCHED_INFO
+	info->run_delay = rec->run_delay;
+	info->pcount = rec->nr_runs;
+#endif
+}
+
 static int times_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_times rec = {
@@ -92,6 +108,7 @@ static int times_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 
 	told_get(&rec.told, &task->prev_cputime);
 	io_get(&rec.io, &task->ioac);
+	sched_info_get(&rec, &task->sched_info);
 	return ckpt_write(ctx, CKPT_REC_TASK_TIMES, &rec, sizeof(rec));
 }
 
@@ -151,6 +168,7 @@ static int times_restore_task(struct ckpt_ctx *ctx, struct task_struct *task,
 	task->min_flt = rec.usage.min_flt;
 	task->maj_flt = rec.usage.maj_flt;
 	io_set(&task->ioac, &rec.io);
+	sched_info_set(&task->sched_info, &rec);
 	/* By the clocks of the image, until the tree is let go. */
 	task->start_time = rec.start;
 	task->start_boottime = rec.boot_start;

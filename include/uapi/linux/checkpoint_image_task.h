@@ -235,6 +235,9 @@ struct ckpt_told_times {
  * @boot_start: CLOCK_BOOTTIME when it was created [ns]
  */
 struct ckpt_rec_task_times {
+ * @run_delay: time that it has waited for a CPU [ns]; 0 if the kernel does not
+ *	count it, as @nr_runs
+ * @nr_runs: how often it was given a CPU
 	struct ckpt_usage usage;
 	struct ckpt_told_times told;
 	struct ckpt_io_usage io;
@@ -243,6 +246,8 @@ struct ckpt_rec_task_times {
 	__s64 boot_start;
 };
 
+	__u64 run_delay;
+	__u64 nr_runs;
 /**
  * struct ckpt_rec_task_usage - CKPT_REC_TASK_USAGE, for each process
  * @threads: what threads that are dead have used

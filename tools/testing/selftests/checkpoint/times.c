@@ -126,6 +126,67 @@ SURVIVE(usage_of_a_zombie)
 	CHECK_EQ(children.ru_minflt, usage.ru_minflt);
 }
 
+static pthread_t first_thread;
+static timer_t timer_of_first;
+
+static void wait_without_first_thread(void)
+{
+	struct itimerspec timer, timer_after;
+	struct itimerval itimer, itimer_after;
+	long long used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	siginfo_t info;
+	sigset_t set;
+
+	CHECK(!timer_gettime(timer_of_first, &timer));
+	CHECK(!getitimer(ITIMER_REAL, &itimer));
+	subject_ready();
+	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= used);
+	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) < used + 10 * NSEC);
+	CHECK(!timer_gettime(timer_of_first, &timer_after));
+	CHECK(timer_after.it_value.tv_sec <= timer.it_value.tv_sec);
+	CHECK(timer_after.it_value.tv_sec > timer.it_value.tv_sec - 100);
+	CHECK(!getitimer(ITIMER_REAL, &itimer_after));
+	CHECK(itimer_after.it_value.tv_sec <= itimer.it_value.tv_sec);
+	CHECK(itimer_after.it_value.tv_sec > itimer.it_value.tv_sec - 100);
+	CHECK_EQ(itimer_after.it_interval.tv_sec, 77);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	CHECK_EQ(sigwaitinfo(&set, &info), SIGRTMIN);
+	CHECK_EQ(info.si_value.sival_int, 4711);
+}
+
+static void *outlive_first_thread(void *unused)
+{
+	CHECK(!pthread_join(first_thread, NULL));
+	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) >=
+	      clock_ns(CLOCK_THREAD_CPUTIME_ID) + NSEC * 19 / 100);
+	wait_without_first_thread();
+	_exit(0);
+}
+
+/* What the process has used, its timers and its signals are not the dead thread's. */
+SURVIVE(process_whose_first_thread_is_dead)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec timer = { .it_value.tv_sec = 1000 };
+	struct itimerval itimer = { .it_value.tv_sec = 1000, .it_interval.tv_sec = 77 };
+	union sigval value = { .sival_int = 4711 };
+	pthread_t second;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	CHECK(!sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK(!sigqueue(getpid(), SIGRTMIN, value));
+	CHECK(!timer_create(CLOCK_MONOTONIC, &event, &timer_of_first));
+	CHECK(!timer_settime(timer_of_first, 0, &timer, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &itimer, NULL));
+	burn_ms(200);
+	first_thread = pthread_self();
+	CHECK(!pthread_create(&second, NULL, outlive_first_thread, NULL));
+	pthread_exit(NULL);
+}
+
 SURVIVE(faults_and_switches)
 {
 	struct rusage before, after;
@@ -138,6 +199,73 @@ SURVIVE(faults_and_switches)
 	CHECK(!getrusage(RUSAGE_SELF, &after));
 	CHECK(after.ru_nvcsw >= before.ru_nvcsw && after.ru_nvcsw < before.ru_nvcsw + 10000);
 	CHECK(after.ru_minflt >= before.ru_minflt && after.ru_minflt < before.ru_minflt + 10000);
+}
+
+struct schedstat {
+	unsigned long long runtime, delay, runs;
+};
+
+static void get_schedstat(pid_t pid, struct schedstat *s)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	file = fopen(path, "r");
+	CHECK(file && fscanf(file, "%llu %llu %llu", &s->runtime, &s->delay, &s->runs) == 3);
+	fclose(file);
+}
+
+/* Two that share a CPU wait for each other. */
+static void be_delayed(void)
+{
+	cpu_set_t cpus;
+	pid_t kid;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+	CHECK(!sched_setaffinity(0, sizeof(cpus), &cpus));
+	kid = fork();
+	if (!kid) {
+		for (;;)
+			;
+	}
+	burn_ms(100);
+	CHECK(!kill(kid, SIGKILL));
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
+}
+
+SURVIVE_IF(scheduler_statistics, !access("/proc/schedstat", F_OK), "no CONFIG_SCHEDSTATS")
+{
+	struct schedstat before, after;
+
+	be_delayed();
+	get_schedstat(getpid(), &before);
+	CHECK(before.delay > 0 && before.runs > 0);
+	subject_ready();
+	get_schedstat(getpid(), &after);
+	CHECK(after.delay >= before.delay && after.delay < before.delay + 100 * NSEC);
+	CHECK(after.runs >= before.runs && after.runs < before.runs + 10000);
+}
+
+SURVIVE_IF(scheduler_statistics_of_a_zombie, !access("/proc/schedstat", F_OK),
+	   "no CONFIG_SCHEDSTATS")
+{
+	struct schedstat before, after;
+	siginfo_t info;
+	pid_t kid = fork();
+
+	if (!kid) {
+		be_delayed();
+		_exit(0);
+	}
+	CHECK(!waitid(P_PID, kid, &info, WEXITED | WNOWAIT));
+	subject_sleep_ms(100);	/* for its last context switch */
+	get_schedstat(kid, &before);
+	CHECK(before.delay > 0 && before.runs > 0);
+	subject_ready();
+	get_schedstat(kid, &after);
+	CHECK(!memcmp(&before, &after, sizeof(before)));
 }
 
 static volatile sig_atomic_t over_limit;
@@ -163,6 +291,24 @@ SURVIVE(cpu_limit_counts_on)
 		burn_ms(1);
 	used = clock_ns(CLOCK_PROCESS_PROF);
 	CHECK(used >= NSEC && used < NSEC + NSEC / 2);
+}
+
+/* It counts what is used without a sleep, and to be frozen is one. */
+SURVIVE(real_time_limit_counts_anew)
+{
+	struct rlimit limit = { .rlim_cur = 400000, .rlim_max = 100000000 };
+	struct sched_param param = { .sched_priority = 1 };
+	long long start;
+
+	CHECK(signal(SIGXCPU, on_xcpu) != SIG_ERR);
+	CHECK(!setrlimit(RLIMIT_RTTIME, &limit));
+	CHECK(!sched_setscheduler(0, SCHED_FIFO, &param));
+	subject_ready();
+	start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	CHECK(!over_limit);
+	while (!over_limit)
+		;
+	CHECK(clock_ns(CLOCK_THREAD_CPUTIME_ID) - start >= NSEC * 3 / 10);
 }
 
 /* To within a clock tick, which is how /proc tells the start. */
