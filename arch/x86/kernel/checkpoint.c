@@ -35,6 +35,11 @@
 			       X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
 			       X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID))
 
+/* CPUID leaf 7, subleaf 1, of which the kernel knows only what matters to itself */
+#define LEAF_7_1		BIT(15)
+#define LEAF_7_1_EAX(bit)	(LEAF_7_1 | (bit))
+#define LEAF_7_1_EDX(bit)	(LEAF_7_1 | 32 | (bit))
+
 /*
  * Instructions that a program may have found in CPUID and goes on using. The
  * index is the bit in the image: entries are only ever added at the end.
@@ -105,18 +110,77 @@ static const struct {
 	{ X86_FEATURE_AVX_VNNI, "AVX-VNNI" },
 	{ X86_FEATURE_AVX512_BF16, "AVX-512BF16" },
 	{ X86_FEATURE_AVX_IFMA, "AVX-IFMA" },
+	{ X86_FEATURE_XSAVEOPT, "XSAVEOPT" },
+	{ X86_FEATURE_XSAVEC, "XSAVEC" },
+	{ X86_FEATURE_XGETBV1, "XGETBV with ECX = 1" },
+	{ X86_FEATURE_AVX512_4VNNIW, "AVX-512 4VNNIW" },
+	{ X86_FEATURE_AVX512_4FMAPS, "AVX-512 4FMAPS" },
+	{ X86_FEATURE_CMPCCXADD, "CMPccXADD" },
+	{ X86_FEATURE_AMX_TILE, "AMX-TILE" },
+	{ X86_FEATURE_AMX_BF16, "AMX-BF16" },
+	{ X86_FEATURE_AMX_INT8, "AMX-INT8" },
+	{ X86_FEATURE_AMX_FP16, "AMX-FP16" },
+	{ X86_FEATURE_ENQCMD, "ENQCMD" },
+	{ X86_FEATURE_CLDEMOTE, "CLDEMOTE" },
+	{ X86_FEATURE_TSXLDTRK, "TSXLDTRK" },
+	{ X86_FEATURE_RING3MWAIT, "MWAIT in user mode" },
+	{ X86_FEATURE_CLZERO, "CLZERO" },
+	{ X86_FEATURE_MWAITX, "MWAITX" },
+	{ X86_FEATURE_RDPRU, "RDPRU" },
+	{ X86_FEATURE_MISALIGNSSE, "misaligned SSE" },
+	{ X86_FEATURE_MMXEXT, "MMXEXT" },
+	{ X86_FEATURE_3DNOW, "3DNow!" },
+	{ X86_FEATURE_3DNOWEXT, "3DNow! extensions" },
+	{ X86_FEATURE_LWP, "LWP" },
+	{ X86_FEATURE_XSTORE_EN, "PadLock RNG" },
+	{ X86_FEATURE_XCRYPT_EN, "PadLock ACE" },
+	{ X86_FEATURE_ACE2_EN, "PadLock ACE2" },
+	{ X86_FEATURE_PHE_EN, "PadLock PHE" },
+	{ X86_FEATURE_PMM_EN, "PadLock PMM" },
+	{ LEAF_7_1_EAX(0), "SHA512" },
+	{ LEAF_7_1_EAX(1), "SM3" },
+	{ LEAF_7_1_EAX(2), "SM4" },
+	{ LEAF_7_1_EAX(3), "RAO-INT" },
+	{ LEAF_7_1_EDX(4), "AVX-VNNI-INT8" },
+	{ LEAF_7_1_EDX(5), "AVX-NE-CONVERT" },
+	{ LEAF_7_1_EDX(8), "AMX-COMPLEX" },
+	{ LEAF_7_1_EDX(10), "AVX-VNNI-INT16" },
 };
 
-static u64 cpu_feature_mask(void)
+#define CPU_WORDS	(1 + CKPT_CPU_MORE)
+
+/* Nearly all that is new in it needs registers that come with AVX. */
+static u64 leaf_7_1(void)
 {
-	u64 mask = 0;
+	u32 eax, ebx, ecx, edx;
+
+	if (!boot_cpu_has(X86_FEATURE_AVX) || boot_cpu_data.cpuid_level < 7)
+		return 0;
+	cpuid_count(7, 0, &eax, &ebx, &ecx, &edx);
+	if (!eax)
+		return 0;
+	cpuid_count(7, 1, &eax, &ebx, &ecx, &edx);
+	return (u64)edx << 32 | eax;
+}
+
+static u64 *feature_word(struct ckpt_rec_arch *rec, int nr)
+{
+	return nr ? &rec->more_cpu_features[nr - 1] : &rec->cpu_features;
+}
+
+static void fill_cpu_features(struct ckpt_rec_arch *rec)
+{
+	u64 leaf = leaf_7_1();
+	u16 feature;
 	int i;
 
-	BUILD_BUG_ON(ARRAY_SIZE(cpu_features) > 64);
-	for (i = 0; i < ARRAY_SIZE(cpu_features); i++)
-		if (boot_cpu_has(cpu_features[i].feature))
-			mask |= BIT_ULL(i);
-	return mask;
+	BUILD_BUG_ON(NCAPINTS * 32 > LEAF_7_1);
+	BUILD_BUG_ON(ARRAY_SIZE(cpu_features) > CPU_WORDS * 64);
+	for (i = 0; i < ARRAY_SIZE(cpu_features); i++) {
+		feature = cpu_features[i].feature;
+		if (feature & LEAF_7_1 ? leaf & BIT_ULL(feature & 63) : boot_cpu_has(feature))
+			*feature_word(rec, i / 64) |= BIT_ULL(i % 64);
+	}
 }
 
 /* The text is patched for the CPU, its build id is not. */
@@ -158,20 +222,31 @@ bool ckpt_same_vdso(const struct ckpt_rec_arch *rec)
 void ckpt_arch_fill(struct ckpt_ctx *ctx, struct ckpt_rec_arch *rec)
 {
 	memset(rec, 0, sizeof(*rec));
-	rec->cpu_features = cpu_feature_mask();
+	fill_cpu_features(rec);
 	ckpt_fpu_fill(rec);
 	rec->vdso_size = vdso_image_64.size;
 	vdso_build_id(rec->vdso_build_id);
 	ckpt_ia32_fill(ctx, rec);
 }
 
-static int check_cpu_features(struct ckpt_ctx *ctx, u64 missing)
+static int check_cpu_features(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 {
-	int i = __ffs64(missing);
+	struct ckpt_rec_arch image = *rec, own = {};
+	u64 missing;
+	int nr, i;
 
-	return ckpt_err(ctx, -EOPNOTSUPP, "this CPU lacks %s, which the image was made with",
-			i < ARRAY_SIZE(cpu_features) ? cpu_features[i].name :
-						       "an instruction set unknown to this kernel");
+	fill_cpu_features(&own);
+	for (nr = 0; nr < CPU_WORDS; nr++) {
+		missing = *feature_word(&image, nr) & ~*feature_word(&own, nr);
+		if (!missing)
+			continue;
+		i = nr * 64 + __ffs64(missing);
+		return ckpt_err(ctx, -EOPNOTSUPP,
+				"this CPU lacks %s, which the image was made with",
+				i < ARRAY_SIZE(cpu_features) ? cpu_features[i].name :
+				"an instruction set unknown to this kernel");
+	}
+	return 0;
 }
 
 /**
@@ -183,15 +258,15 @@ static int check_cpu_features(struct ckpt_ctx *ctx, u64 missing)
  */
 int ckpt_arch_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 {
-	u64 missing;
+	int err;
 
 	if (rec->flags & ~CKPT_ARCHF_ALL || rec->pad)
 		return ckpt_err(ctx, -EINVAL, "image: unknown demands on the machine: %#x",
 				rec->flags);
-	missing = rec->cpu_features & ~cpu_feature_mask();
-	if (missing)
-		return check_cpu_features(ctx, missing);
-	return ckpt_fpu_check(ctx, rec) ?: ckpt_ia32_check(ctx, rec);
+	err = check_cpu_features(ctx, rec);
+	if (!err)
+		err = ckpt_fpu_check(ctx, rec);
+	return err ?: ckpt_ia32_check(ctx, rec);
 }
 
 /* One that has 32-bit addresses but is no ia32 program, or makes calls of that kind. */

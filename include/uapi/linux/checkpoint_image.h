@@ -225,14 +225,16 @@ struct ckpt_rec_header {
 
 #define CKPT_BUILD_ID_LEN	20
 
+#define CKPT_CPU_MORE		3
+
 #define CKPT_ARCHF_IA32		(1 << 0)	/* there are 32-bit programs, or their vdso */
 #define CKPT_ARCHF_ALL		((1 << 1) - 1)
 
 /**
  * struct ckpt_rec_arch - CKPT_REC_ARCH: what the restarting CPU and kernel must have
  * @xfeatures: XSAVE components that programs could use
- * @cpu_features: instruction sets that programs could use; the bits are
- *	listed in arch/x86/kernel/checkpoint.c
+ * @cpu_features: instruction sets that programs could use, the first 64; the
+ *	bits are listed in arch/x86/kernel/checkpoint.c
  * @xstate_size: bytes of the XSAVE image in CKPT_REC_TASK_XSTATE, at most
  * @xstate_layout: hash of size and offset of each component in it
  * @vdso_size: bytes of the 64-bit vdso text
@@ -241,6 +243,7 @@ struct ckpt_rec_header {
  * @vdso32_size: CKPT_ARCHF_IA32: bytes of the 32-bit vdso text; else 0
  * @vdso32_build_id: likewise, its GNU build id
  * @pad: 0
+ * @more_cpu_features: those that follow @cpu_features
  */
 struct ckpt_rec_arch {
 	__u64 xfeatures;
@@ -253,6 +256,7 @@ struct ckpt_rec_arch {
 	__u32 vdso32_size;
 	__u8 vdso32_build_id[CKPT_BUILD_ID_LEN];
 	__u32 pad;
+	__u64 more_cpu_features[CKPT_CPU_MORE];
 };
 
 /* Functions of a vdso; what they are called is in arch/x86/mm/checkpoint_vdso_code.c. */

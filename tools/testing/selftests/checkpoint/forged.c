@@ -170,6 +170,12 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_HEADER, page_size, 65536, EOPNOTSUPP, "another architecture"),
 	F(CKPT_REC_HEADER, flags, 1U << 31, E2BIG, "unknown flags"),
 	F(CKPT_REC_HEADER, flags, CKPT_IMAGE_SHELL_JOB, EINVAL, "RESTART_SHELL_JOB"),
+	/* of processors that are rare, and those that nobody knows */
+	F(CKPT_REC_ARCH, cpu_features, 1ULL << 37, EOPNOTSUPP, "this CPU lacks AVX-512ER, which"),
+	F(CKPT_REC_ARCH, more_cpu_features[0], 1ULL << 2, EOPNOTSUPP,
+	  "this CPU lacks AVX-512 4FMAPS, which"),
+	F(CKPT_REC_ARCH, more_cpu_features[2], 1ULL << 63, EOPNOTSUPP,
+	  "this CPU lacks an instruction set unknown to this kernel"),
 	F(CKPT_REC_ARCH, cpu_features, ~0ULL, EOPNOTSUPP, "this CPU lacks"),
 	F(CKPT_REC_ARCH, xfeatures, 1ULL << 62 | 3, EOPNOTSUPP, "lacks XSAVE component 62"),
 	F(CKPT_REC_ARCH, xstate_layout, 1, EOPNOTSUPP, "another layout of the XSAVE area"),
@@ -441,6 +447,46 @@ TEST_F_TIMEOUT(forged, one_field, 300)
 		}
 	}
 	EXPECT_TRUE(census_same(&self->before));
+}
+
+/* By bit, as arch/x86/kernel/checkpoint.c numbers them, what the kernel calls them */
+static const struct {
+	int bit;
+	const char *name;
+} cpu_flags[] = {
+	{ 0, "pni" }, { 10, "xsave" }, { 11, "avx" }, { 25, "avx2" }, { 29, "avx512f" },
+	{ 62, "xsaveopt" }, { 63, "xsavec" }, { 64, "xgetbv1" }, { 76, "clzero" },
+	{ 77, "mwaitx" }, { 79, "misalignsse" }, { 80, "mmxext" }, { 81, "3dnow" },
+};
+
+static bool cpu_has(const char *name)
+{
+	char line[8192] = "", flag[32];
+	FILE *file = fopen("/proc/cpuinfo", "r");
+
+	while (file && fgets(line, sizeof(line), file) && strncmp(line, "flags", 5))
+		;
+	if (file)
+		fclose(file);
+	line[strcspn(line, "\n")] = ' ';
+	snprintf(flag, sizeof(flag), " %s ", name);
+	return strstr(line, flag);
+}
+
+TEST_F(forged, demands_what_the_cpu_has)
+{
+	struct ckpt_rec_arch *arch = (void *)image_first(&good, CKPT_REC_ARCH)->payload;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cpu_flags); i++) {
+		int bit = cpu_flags[i].bit;
+		uint64_t word = bit < 64 ? arch->cpu_features :
+					   arch->more_cpu_features[bit / 64 - 1];
+
+		EXPECT_EQ(word >> bit % 64 & 1, cpu_has(cpu_flags[i].name)) {
+			fprintf(stderr, "# %s\n", cpu_flags[i].name);
+		}
+	}
 }
 
 /* Each kind of record: longer than its block, longer than known, cut off. */
