@@ -91,7 +91,7 @@ static clockid_t sleeps_until(struct task_struct *task, int nr)
 	switch (nr) {
 	case __NR_clock_nanosleep:
 		if (args[1] & TIMER_ABSTIME)
-			clockid = args[0];
+			clockid = (int)args[0] == CLOCK_BOOTTIME_ALARM ? CLOCK_BOOTTIME : args[0];
 		break;
 	case __NR_futex:
 		if (is_futex_until(args))

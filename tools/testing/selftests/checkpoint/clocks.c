@@ -417,6 +417,99 @@ TEST_F(refuse, sleeper_on_futex_without_time_namespace)
 		       "sleeps until a time of CLOCK_MONOTONIC");
 }
 
+/* That of CLOCK_BOOTTIME, which wakes the machine up */
+static void sleep_alarm(long long end)
+{
+	sleep_clock(CLOCK_BOOTTIME_ALARM,
+		    end - clock_ns(CLOCK_MONOTONIC) + clock_ns(CLOCK_BOOTTIME));
+}
+
+static bool has_alarm_clock(void)
+{
+	struct timespec now = {};
+
+	return !clock_nanosleep(CLOCK_BOOTTIME_ALARM, TIMER_ABSTIME, &now, NULL);
+}
+
+TEST_F(refuse, sleeper_on_alarm_clock_without_time_namespace)
+{
+	if (!has_alarm_clock())
+		SKIP(return, "no clock that can wake the machine up");
+	refuse_sleeper(_metadata, &self->s, sleep_alarm,
+		       "sleeps until a time of CLOCK_BOOTTIME");
+}
+
+SURVIVE_IF(sleep_until_a_time_of_an_alarm_clock, has_alarm_clock(),
+	   "no clock that can wake the machine up")
+{
+	long long end = clock_ns(CLOCK_MONOTONIC) + SLEEP * NSEC;
+	pid_t kid = fork();
+	int status;
+
+	if (!kid) {
+		sleep_alarm(end);
+		CHECK(clock_ns(CLOCK_MONOTONIC) >= end - NSEC / 1000);
+		CHECK(clock_ns(CLOCK_MONOTONIC) < end + LATE);
+		_exit(0);
+	}
+	subject_sleep_ms(100);
+	subject_ready();
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+REFUSE_IF(sleep_for_a_time_of_an_alarm_clock, has_alarm_clock(),
+	  "no clock that can wake the machine up", EOPNOTSUPP,
+	  "sleeps on a CPU-time or alarm clock")
+{
+	struct timespec ts = { .tv_sec = 1000 };
+	pid_t kid = fork();
+
+	if (!kid)
+		_exit(clock_nanosleep(CLOCK_BOOTTIME_ALARM, 0, &ts, NULL));
+	subject_sleep_ms(100);
+	subject_ready();
+	CHECK(!kill(kid, SIGKILL));
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
+}
+
+REFUSE_IF(timer_on_an_alarm_clock, has_alarm_clock(), "no clock that can wake the machine up",
+	  EOPNOTSUPP, "POSIX timer 0 on an alarm clock")
+{
+	struct sigevent event = { .sigev_notify = SIGEV_NONE };
+	timer_t id;
+
+	CHECK(!timer_create(CLOCK_REALTIME_ALARM, &event, &id));
+	subject_ready();
+}
+
+static long long cpu_end;
+static volatile bool cpu_end_reached;
+
+static void *sleep_until_cpu_end(void *unused)
+{
+	sleep_clock(CLOCK_PROCESS_CPUTIME_ID, cpu_end);
+	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= cpu_end);
+	cpu_end_reached = true;
+	return NULL;
+}
+
+/* Only the program itself, which goes on after the restart, makes its CPU time pass. */
+SURVIVE(sleep_until_a_time_of_a_cpu_clock)
+{
+	pthread_t thread;
+
+	cpu_end = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + NSEC / 2;
+	CHECK(!pthread_create(&thread, NULL, sleep_until_cpu_end, NULL));
+	subject_sleep_ms(100);
+	subject_ready();
+	CHECK(!cpu_end_reached);
+	while (!cpu_end_reached)
+		;
+	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) < cpu_end + LATE);
+	CHECK(!pthread_join(thread, NULL));
+}
+
 /* One that sleeps for a time, or until a time of day, is let go. */
 static void subject_other_sleepers(void)
 {
