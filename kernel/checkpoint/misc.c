@@ -7,6 +7,7 @@
 #include <linux/oom.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sem.h>
 
 #include "parts.h"
 
@@ -43,7 +44,7 @@ static const struct ckpt_task_ops comm_ops = {
 /* As in prctl(2). */
 #define PR_IO_FLUSHER	(PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE)
 
-static u32 misc_flags(const struct task_struct *task)
+static u32 misc_flags(struct task_struct *task)
 {
 	u32 flags = 0;
 
@@ -53,6 +54,8 @@ static u32 misc_flags(const struct task_struct *task)
 		flags |= CKPT_MISCF_MCE_EARLY;
 	if ((task->flags & PR_IO_FLUSHER) == PR_IO_FLUSHER)
 		flags |= CKPT_MISCF_IO_FLUSHER;
+	if (!thread_group_empty(task) && sem_undo_alone(task))
+		flags |= CKPT_MISCF_OWN_UNDO;
 	return flags;
 }
 
@@ -123,6 +126,9 @@ static int flags_restore(struct ckpt_ctx *ctx, u32 flags)
 		current->flags |= PF_MCE_EARLY;
 	if (flags & CKPT_MISCF_IO_FLUSHER)
 		current->flags |= PR_IO_FLUSHER;
+	/* As unshare(CLONE_SYSVSEM): threads are born with a list that they share. */
+	if (flags & CKPT_MISCF_OWN_UNDO)
+		exit_sem(current);
 	return 0;
 }
 

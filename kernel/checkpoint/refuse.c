@@ -53,6 +53,7 @@ static const struct {
 	{ "leads a session that has a controlling terminal", has_terminal },
 	{ "System V semaphore undo list", sem_undo_pending },
 	{ "System V semaphore undo list shared with another process", sem_undo_shared },
+	{ "System V semaphore undo lists, several that threads share", sem_undo_several },
 };
 
 /**

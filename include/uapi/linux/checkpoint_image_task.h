@@ -72,7 +72,8 @@ struct ckpt_rec_task_comm {
 #define CKPT_MISCF_MCE_PROCESS	(1 << 0)	/* PR_MCE_KILL_SET */
 #define CKPT_MISCF_MCE_EARLY	(1 << 1)	/* PR_MCE_KILL_EARLY */
 #define CKPT_MISCF_IO_FLUSHER	(1 << 2)	/* PR_SET_IO_FLUSHER */
-#define CKPT_MISCF_ALL		((1 << 3) - 1)
+#define CKPT_MISCF_OWN_UNDO	(1 << 3)	/* shares no semaphore undo list with other threads */
+#define CKPT_MISCF_ALL		((1 << 4) - 1)
 
 /**
  * struct ckpt_rec_task_misc - CKPT_REC_TASK_MISC
@@ -233,21 +234,21 @@ struct ckpt_told_times {
  * @start: CLOCK_MONOTONIC when it was created [ns]; before the machine has
  *	started, and then below 0, if it was restarted
  * @boot_start: CLOCK_BOOTTIME when it was created [ns]
- */
-struct ckpt_rec_task_times {
  * @run_delay: time that it has waited for a CPU [ns]; 0 if the kernel does not
  *	count it, as @nr_runs
  * @nr_runs: how often it was given a CPU
+ */
+struct ckpt_rec_task_times {
 	struct ckpt_usage usage;
 	struct ckpt_told_times told;
 	struct ckpt_io_usage io;
 	__u64 runtime;
 	__s64 start;
 	__s64 boot_start;
-};
-
 	__u64 run_delay;
 	__u64 nr_runs;
+};
+
 /**
  * struct ckpt_rec_task_usage - CKPT_REC_TASK_USAGE, for each process
  * @threads: what threads that are dead have used

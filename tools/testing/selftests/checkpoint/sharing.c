@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
 
 #include "ckpt_test.h"
 
@@ -249,6 +250,71 @@ SURVIVE(thread_that_unshared)
 	CHECK(!pthread_join(thread, NULL));
 	CHECK(!directory_is("/usr"));
 	CHECK(fcntl(ASK_FD, F_GETFD) == -1);
+}
+
+static int semid;
+
+/* The exit of a thread undoes this, if it has a semaphore undo list of its own. */
+static void *up_with_undo(void *own)
+{
+	struct sembuf op = { .sem_op = 1, .sem_flg = SEM_UNDO };
+
+	CHECK(!own || !unshare(CLONE_SYSVSEM));
+	shared[own ? 1 : 2] = 1;
+	wait_shared(3, 1);
+	CHECK(!semop(semid, &op, 1));
+	return NULL;
+}
+
+SURVIVE(thread_with_its_own_undo_list)
+{
+	pthread_t threads[2];
+	int ms;
+
+	share();
+	CHECK(!pthread_create(&threads[0], NULL, up_with_undo, NULL));
+	CHECK(!pthread_create(&threads[1], NULL, up_with_undo, threads));
+	wait_shared(1, 1);
+	wait_shared(2, 1);
+	subject_ready();
+	semid = semget(IPC_PRIVATE, 1, 0600);
+	CHECK(semid >= 0);
+	shared[3] = 1;
+	CHECK(!pthread_join(threads[0], NULL) && !pthread_join(threads[1], NULL));
+	for (ms = 0; ms < 2000 && semctl(semid, 0, GETVAL) != 1; ms++)
+		subject_sleep_ms(1);
+	subject_sleep_ms(50);
+	CHECK_EQ(semctl(semid, 0, GETVAL), 1);
+	CHECK(!semctl(semid, 0, IPC_RMID));
+}
+
+static void *idle_thread(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void *parent_of_another(void *unused)
+{
+	pthread_t thread;
+
+	CHECK(!unshare(CLONE_SYSVSEM));
+	CHECK(!pthread_create(&thread, NULL, idle_thread, NULL));
+	shared[1] = 1;
+	return idle_thread(NULL);
+}
+
+/* The first two threads share one list, the others another. */
+REFUSE(undo_lists_that_threads_share, EOPNOTSUPP, "undo lists, several that threads share")
+{
+	pthread_t threads[2];
+
+	share();
+	CHECK(!pthread_create(&threads[0], NULL, idle_thread, NULL));
+	CHECK(!pthread_create(&threads[1], NULL, parent_of_another, NULL));
+	wait_shared(1, 1);
+	subject_ready();
 }
 
 /* The middle one of three generations has a table of its own. */
