@@ -54,6 +54,8 @@ static u32 misc_flags(struct task_struct *task)
 		flags |= CKPT_MISCF_MCE_EARLY;
 	if ((task->flags & PR_IO_FLUSHER) == PR_IO_FLUSHER)
 		flags |= CKPT_MISCF_IO_FLUSHER;
+	if (task->flags & PF_NPROC_EXCEEDED)
+		flags |= CKPT_MISCF_NPROC_EXCEEDED;
 	if (!thread_group_empty(task) && sem_undo_alone(task))
 		flags |= CKPT_MISCF_OWN_UNDO;
 	return flags;
@@ -126,6 +128,8 @@ static int flags_restore(struct ckpt_ctx *ctx, u32 flags)
 		current->flags |= PF_MCE_EARLY;
 	if (flags & CKPT_MISCF_IO_FLUSHER)
 		current->flags |= PR_IO_FLUSHER;
+	if (flags & CKPT_MISCF_NPROC_EXCEEDED)
+		current->flags |= PF_NPROC_EXCEEDED;
 	/* As unshare(CLONE_SYSVSEM): threads are born with a list that they share. */
 	if (flags & CKPT_MISCF_OWN_UNDO)
 		exit_sem(current);

@@ -73,7 +73,8 @@ struct ckpt_rec_task_comm {
 #define CKPT_MISCF_MCE_EARLY	(1 << 1)	/* PR_MCE_KILL_EARLY */
 #define CKPT_MISCF_IO_FLUSHER	(1 << 2)	/* PR_SET_IO_FLUSHER */
 #define CKPT_MISCF_OWN_UNDO	(1 << 3)	/* shares no semaphore undo list with other threads */
-#define CKPT_MISCF_ALL		((1 << 4) - 1)
+#define CKPT_MISCF_NPROC_EXCEEDED (1 << 4)	/* execve() fails while RLIMIT_NPROC is exceeded */
+#define CKPT_MISCF_ALL		((1 << 5) - 1)
 
 /**
  * struct ckpt_rec_task_misc - CKPT_REC_TASK_MISC

@@ -7,6 +7,7 @@
 #include <sys/fsuid.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "ckpt_test.h"
 
@@ -146,6 +147,23 @@ static void same_cred_status(pid_t pid, char before[NR_CRED_LINES][256])
 	}
 }
 
+static uid_t owner_of(pid_t pid)
+{
+	char line[256];
+	uid_t uid;
+
+	status_line(pid, "Uid:", line);
+	CHECK(sscanf(line, "Uid: %u", &uid) == 1);
+	return uid;
+}
+
+static void *idle(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
 static void become_user(void)
 {
 	gid_t groups[2] = { 5, 7 };
@@ -207,6 +225,33 @@ SURVIVE(zombie_of_another_user)
 	CHECK(!waitid(P_PID, kid, &info, WEXITED));
 	CHECK(info.si_uid == 1000 && info.si_status == 3);
 	CHECK(user_may_look(dumpable));
+}
+
+/* Who has become another user in spite of a limit cannot become another program. */
+SURVIVE(limit_of_processes_that_was_exceeded)
+{
+	struct rlimit limit = { .rlim_cur = 1, .rlim_max = 1 };
+	char *argv[] = { "true", NULL };
+	int status;
+	pid_t kid;
+
+	kid = fork();
+	if (!kid) {
+		CHECK(!setresuid(1000, 1000, 1000));
+		idle(NULL);
+	}
+	while (owner_of(kid) != 1000)
+		subject_sleep_ms(1);
+	CHECK(!chmod(".", 0777));
+	CHECK(!setrlimit(RLIMIT_NPROC, &limit));
+	CHECK(!setresuid(1000, 1000, 1000));
+	subject_ready();
+	CHECK(execv("/bin/true", argv) == -1 && errno == EAGAIN);
+	CHECK(!kill(kid, SIGKILL));
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	/* The last call has fallen below the limit: it is forgotten. */
+	execv("/bin/true", argv);
+	CHECK(!"another program");
 }
 
 static pthread_t first_thread;
