@@ -2,6 +2,8 @@
 /*
  * Checkpoint/restart of a task's name and of small per-task settings.
  */
+#include <linux/audit.h>
+#include <linux/cred.h>
 #include <linux/init.h>
 #include <linux/ioprio.h>
 #include <linux/oom.h>
@@ -40,6 +42,54 @@ static const struct ckpt_task_ops comm_ops = {
 	.checkpoint = comm_checkpoint,
 	.restore = comm_restore,
 };
+
+/*
+ * Whom @task has such things from: for those of the tree, what has been said of
+ * it need not be said again.
+ */
+static struct task_struct *origin(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader, *parent;
+
+	if (task != leader && !READ_ONCE(leader->exit_state))
+		return leader;
+	parent = rcu_dereference(leader->real_parent);
+	return ckpt_task_collected(ctx, parent) ? parent : current;
+}
+
+static bool same_cgroups(const struct task_struct *a, const struct task_struct *b)
+{
+#ifdef CONFIG_CGROUPS
+	return rcu_access_pointer(a->cgroups) == rcu_access_pointer(b->cgroups);
+#else
+	return true;
+#endif
+}
+
+static bool same_login(struct task_struct *a, struct task_struct *b)
+{
+	return uid_eq(audit_get_loginuid(a), audit_get_loginuid(b));
+}
+
+/* What confines the restarter, or says who it is, is for the tree, too. */
+static int misc_collect(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct task_struct *from;
+	bool cgroup, login;
+
+	rcu_read_lock();
+	from = origin(ctx, task);
+	cgroup = !same_cgroups(task, current) && (from == current || !same_cgroups(task, from));
+	login = !same_login(task, current) && (from == current || !same_login(task, from));
+	rcu_read_unlock();
+	if (cgroup)
+		ckpt_warn(ctx, "%s: is in another cgroup than the caller: a restart puts it into that of the restarter",
+			  ckpt_whom(ctx));
+	if (login)
+		ckpt_warn(ctx, "%s: has another audit login uid than the caller: a restart gives it that of the restarter",
+			  ckpt_whom(ctx));
+	return ckpt_task_refuse_unsupported(ctx, task);
+}
 
 /* As in prctl(2). */
 #define PR_IO_FLUSHER	(PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE)
@@ -173,7 +223,7 @@ static int misc_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops misc_ops = {
 	.name = "settings",
 	.rec_type = CKPT_REC_TASK_MISC,
-	.collect = ckpt_task_refuse_unsupported,
+	.collect = misc_collect,
 	.checkpoint = misc_checkpoint,
 	.restore = misc_restore,
 };

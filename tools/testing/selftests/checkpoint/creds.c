@@ -470,12 +470,30 @@ static long login_uid(void)
 static void subject_logged_in(void)
 {
 	int fd = open("/proc/self/loginuid", O_WRONLY);
+	pid_t kid;
 
 	CHECK(fd >= 0 && write(fd, "1234", 4) == 4);
 	close(fd);
 	CHECK_EQ(login_uid(), 1234);
+	kid = fork();
+	if (!kid)
+		idle(NULL);
 	subject_ready();
+	CHECK(!kill(kid, SIGKILL));
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
 	CHECK(login_uid() != 1234);
+}
+
+static int times_in_log(struct subject *s, const char *text)
+{
+	const char *at = s->log;
+	int times = 0;
+
+	while ((at = strstr(at, text))) {
+		times++;
+		at += strlen(text);
+	}
+	return times;
 }
 
 /* Who restarts it answers for what it does. */
@@ -486,10 +504,46 @@ TEST_F(refuse, audit_login_uid_of_another)
 	ASSERT_NE(login_uid(), 1234);
 	ASSERT_TRUE(subject_start(&self->s, subject_logged_in)) subject_print(&self->s);
 	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	EXPECT_EQ(times_in_log(&self->s, "has another audit login uid than the caller"), 1);
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
 	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
+}
+
+#define CGROUP "/sys/fs/cgroup/ckpt-creds"
+
+/* Two processes, one with two threads */
+static void subject_in_a_cgroup(void)
+{
+	char pid[16];
+	pthread_t thread;
+	int fd = open(CGROUP "/cgroup.procs", O_WRONLY);
+
+	CHECK(fd >= 0 && snprintf(pid, sizeof(pid), "%d", getpid()) > 0);
+	CHECK_EQ(write(fd, pid, strlen(pid)), (ssize_t)strlen(pid));
+	close(fd);
+	CHECK(!pthread_create(&thread, NULL, idle, NULL));
+	if (!fork())
+		idle(NULL);
+	subject_ready();
+}
+
+/* What is said of the first process need not be said of the others. */
+TEST_F(refuse, cgroup_of_another)
+{
+	if (access("/sys/fs/cgroup/cgroup.procs", W_OK))
+		SKIP(return, "no cgroup2");
+	ASSERT_TRUE(!mkdir(CGROUP, 0755) || errno == EEXIST);
+	ASSERT_TRUE(subject_start(&self->s, subject_in_a_cgroup)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(times_in_log(&self->s, "is in another cgroup than the caller"), 1) {
+		subject_print(&self->s);
+	}
+	subject_kill(&self->s);
+	self->s.pid = 0;
+	while (rmdir(CGROUP) && errno == EBUSY)
+		subject_sleep_ms(1);
 }
 
 TEST_F(refuse, restart_does_not_grant_root)
