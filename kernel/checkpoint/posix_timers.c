@@ -106,6 +106,7 @@ static u64 expires_of(const struct k_itimer *timer, const struct itimerspec64 *l
 static void describe(struct k_itimer *timer, struct ckpt_rec_task_timer *rec)
 {
 	struct itimerspec64 left = {};
+	s64 overrun;
 
 	rec->id = timer->it_id;
 	rec->clock = timer->it_clock;
@@ -120,12 +121,13 @@ static void describe(struct k_itimer *timer, struct ckpt_rec_task_timer *rec)
 		rec->flags |= CKPT_TIMERF_TIME_OF_DAY;
 		rec->expires = ktime_to_ns(hrtimer_get_expires(&timer->it.real.timer));
 	}
-	rec->overrun_last = timer->it_overrun_last;
+	rec->overrun_last = min_t(s64, timer->it_overrun_last, INT_MAX);
 	if (list_empty(&timer->sigq->list))
 		return;
 	rec->flags |= CKPT_TIMERF_PENDING;
 	/* timer_get() has counted the expiries since the signal, and that one. */
-	rec->overrun = max(timer->it_overrun, 0) + timer->sigq->info.si_overrun;
+	overrun = clamp_t(s64, timer->it_overrun, 0, INT_MAX) + timer->sigq->info.si_overrun;
+	rec->overrun = clamp_t(s64, overrun, 0, INT_MAX);
 }
 
 static int timer_checkpoint(struct ckpt_ctx *ctx, struct k_itimer *timer)
@@ -156,11 +158,29 @@ static int timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return err;
 }
 
+/* The clocks of timer_create(2), as the kernel notes them of a timer. */
+static bool clock_valid(const struct ckpt_rec_task_timer *rec)
+{
+	pid_t pid;
+
+	switch (rec->clock) {
+	case CLOCK_REALTIME:
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+		return !rec->cpu_pid;
+	}
+	if (rec->clock >= 0 || CPUCLOCK_WHICH(rec->clock) >= CPUCLOCK_MAX)
+		return false;
+	/* 0 stands for who has created it. */
+	pid = CPUCLOCK_PID(rec->clock);
+	return rec->cpu_pid > 0 && rec->cpu_pid <= PID_MAX_LIMIT && (!pid || pid == rec->cpu_pid);
+}
+
 static bool timer_valid(const struct ckpt_rec_task_timer *rec)
 {
-	return rec->id >= 0 && !(rec->flags & ~CKPT_TIMERF_ALL) && !rec->pad &&
+	return rec->id >= 0 && !(rec->flags & ~CKPT_TIMERF_ALL) && !rec->pad && clock_valid(rec) &&
 	       rec->expires <= KTIME_MAX && rec->interval <= KTIME_MAX &&
-	       rec->overrun <= INT_MAX && rec->overrun_last >= -1 &&
+	       rec->overrun >= 0 && rec->overrun_last >= -1 &&
 	       (rec->notify == SIGEV_NONE || valid_signal(rec->signo)) &&
 	       (!(rec->flags & CKPT_TIMERF_PENDING) || rec->notify != SIGEV_NONE) &&
 	       (!(rec->flags & CKPT_TIMERF_TIME_OF_DAY) || rec->clock == CLOCK_REALTIME);
@@ -183,15 +203,41 @@ static int timer_create_as(const struct ckpt_rec_task_timer *rec)
 	return posix_timer_create_id(clock, &event, rec->id);
 }
 
-/* The process has this timer: it was created before. */
-static struct k_itimer *timer_of_current(timer_t id)
+/* sparse wants to see that the lock is taken. */
+#define lock_timer(id, flags)							\
+({										\
+	struct k_itimer *__timer;						\
+										\
+	__cond_lock(&__timer->it_lock, __timer = posix_timer_lock(id, flags));	\
+	__timer;								\
+})
+
+/* By its number, which the pid in that of a CPU clock need not be a part of. */
+static int timer_create(const struct ckpt_rec_task_timer *rec)
 {
 	struct k_itimer *timer;
+	unsigned long flags;
+	int err;
 
-	hlist_for_each_entry(timer, &current->signal->posix_timers, list)
-		if (timer->it_id == id)
-			return timer;
-	return NULL;
+	err = timer_create_as(rec);
+	if (err)
+		return err;
+	timer = lock_timer(rec->id, &flags);
+	if (!timer)
+		return -ESRCH;
+	timer->it_clock = rec->clock;
+	spin_unlock_irqrestore(&timer->it_lock, flags);
+	return 0;
+}
+
+static bool timer_exists(timer_t id)
+{
+	unsigned long flags;
+	struct k_itimer *timer = lock_timer(id, &flags);
+
+	if (timer)
+		spin_unlock_irqrestore(&timer->it_lock, flags);
+	return timer;
 }
 
 static void queue_signal(struct k_itimer *timer, int si_private, int overrun)
@@ -213,11 +259,11 @@ struct timer_late {
  * What timer_settime(2) is to be told. A time of a clock that a time namespace
  * could set is given as what is left until then.
  */
-static ktime_t time_to_set(const struct k_itimer *timer, const struct timer_late *late)
+static ktime_t time_to_set(const struct timer_late *late)
 {
 	ktime_t expires = ns_to_ktime(late->rec.expires), left;
 
-	if (!expires || is_cpu_timer(timer) || late->rec.flags & CKPT_TIMERF_TIME_OF_DAY)
+	if (!expires || late->rec.cpu_pid || late->rec.flags & CKPT_TIMERF_TIME_OF_DAY)
 		return expires;
 	if (late->rec.clock == CLOCK_BOOTTIME)
 		left = ckpt_shifted(expires, late->shift->boottime) - ktime_get_boottime();
@@ -231,43 +277,43 @@ static void wait_for_signal(struct k_itimer *timer, const struct timer_late *lat
 {
 	timer->it_requeue_pending |= REQUEUE_PENDING;
 	timer->it_overrun = late->rec.overrun;
-	timer->kclock->timer_arm(timer, time_to_set(timer, late),
+	timer->kclock->timer_arm(timer, time_to_set(late),
 				 late->rec.flags & CKPT_TIMERF_TIME_OF_DAY, true);
 	queue_signal(timer, timer->it_requeue_pending, 0);
 }
 
-static void timer_set(struct k_itimer *timer, const struct timer_late *late)
+static void timer_set(const struct timer_late *late)
 {
 	int flags = late->rec.flags & CKPT_TIMERF_TIME_OF_DAY ? TIMER_ABSTIME : 0;
 	struct itimerspec64 setting = {
 		.it_interval = ns_to_timespec64(late->rec.interval),
-		.it_value = ns_to_timespec64(time_to_set(timer, late)),
+		.it_value = ns_to_timespec64(time_to_set(late)),
 	};
 
 	do_timer_settime(late->rec.id, flags, &setting, NULL);
 }
 
+/* Found as the system calls find it: nothing else keeps it from being deleted. */
 static void timer_start(void *data)
 {
 	const struct timer_late *late = data;
 	const struct ckpt_rec_task_timer *rec = &late->rec;
-	struct k_itimer *timer = timer_of_current(rec->id);
-	bool waits = timer && rec->flags & CKPT_TIMERF_PENDING && rec->interval &&
-		     timer->kclock->timer_arm;
+	bool waits = rec->flags & CKPT_TIMERF_PENDING && rec->interval && !rec->cpu_pid;
+	struct k_itimer *timer;
+	unsigned long flags;
 
+	if (rec->expires && !waits)
+		timer_set(late);
+	timer = lock_timer(rec->id, &flags);
 	if (!timer)
 		return;
-	if (rec->expires && !waits)
-		timer_set(timer, late);
-	spin_lock_irq(&timer->it_lock);
-	timer->it_clock = rec->clock;
 	timer->it_overrun_last = rec->overrun_last;
 	timer->it_interval = ns_to_ktime(rec->interval);
-	if (waits)
+	if (waits && timer->kclock->timer_arm && !timer->it_active)
 		wait_for_signal(timer, late);
 	else if (rec->flags & CKPT_TIMERF_PENDING)
 		queue_signal(timer, 0, rec->overrun);
-	spin_unlock_irq(&timer->it_lock);
+	spin_unlock_irqrestore(&timer->it_lock, flags);
 }
 
 static int timers_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
@@ -279,9 +325,11 @@ static int timers_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	err = ckpt_rec_copy(in, rec, sizeof(*rec));
 	if (err)
 		return err;
-	if (!timer_valid(rec) || timer_of_current(rec->id))
+	if (!timer_valid(rec) || timer_exists(rec->id))
 		return ckpt_err(ctx, -EINVAL, "%s: bad POSIX timer %d", ckpt_whom(ctx), rec->id);
-	err = timer_create_as(rec);
+	rec->overrun = min(rec->overrun, INT_MAX);
+	rec->overrun_last = min(rec->overrun_last, INT_MAX);
+	err = timer_create(rec);
 	if (err)
 		return ckpt_err(ctx, err, "%s: cannot create POSIX timer %d", ckpt_whom(ctx),
 				rec->id);
