@@ -11,7 +11,6 @@
 #include <linux/cred.h>
 #include <linux/init.h>
 #include <linux/sched.h>
-#include <linux/sched/coredump.h>
 #include <linux/sched/user.h>
 #include <linux/security.h>
 #include <linux/securebits.h>
@@ -33,12 +32,63 @@ static bool same_landlock_domain(const struct cred *a, const struct cred *b)
 #endif
 }
 
+static bool same_groups(const struct group_info *a, const struct group_info *b)
+{
+	return a->ngroups == b->ngroups &&
+	       !memcmp(a->gid, b->gid, a->ngroups * sizeof(a->gid[0]));
+}
+
+static bool uid_is_nameless(const struct cred *cred, kuid_t uid, kuid_t own)
+{
+	return !kuid_has_mapping(cred->user_ns, uid) && !uid_eq(uid, own);
+}
+
+static bool gid_is_nameless(const struct cred *cred, kgid_t gid, kgid_t own)
+{
+	return !kgid_has_mapping(cred->user_ns, gid) && !gid_eq(gid, own);
+}
+
+/*
+ * Ids that the user namespace has no number for cannot be written, nor asked
+ * for. Those of the checkpointer need not be: the restarter has them, or not.
+ */
+static bool has_nameless_ids(const struct cred *cred)
+{
+	const struct cred *own = current_cred();
+
+	return uid_is_nameless(cred, cred->uid, own->uid) ||
+	       uid_is_nameless(cred, cred->euid, own->euid) ||
+	       uid_is_nameless(cred, cred->suid, own->suid) ||
+	       uid_is_nameless(cred, cred->fsuid, own->fsuid) ||
+	       gid_is_nameless(cred, cred->gid, own->gid) ||
+	       gid_is_nameless(cred, cred->egid, own->egid) ||
+	       gid_is_nameless(cred, cred->sgid, own->sgid) ||
+	       gid_is_nameless(cred, cred->fsgid, own->fsgid);
+}
+
+static bool has_nameless_groups(const struct cred *cred)
+{
+	const struct group_info *info = cred->group_info;
+	int i;
+
+	if (same_groups(info, current_cred()->group_info))
+		return false;
+	for (i = 0; i < info->ngroups; i++)
+		if (!kgid_has_mapping(cred->user_ns, info->gid[i]))
+			return true;
+	return false;
+}
+
 static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred)
 {
 	const char *what = NULL;
 
 	if (cred != rcu_access_pointer(task->cred))
 		what = "overridden credentials";
+	else if (has_nameless_ids(cred))
+		what = "ids that its user namespace has no numbers for";
+	else if (has_nameless_groups(cred))
+		what = "supplementary groups that its user namespace has no numbers for";
 	else if (!same_landlock_domain(cred, current_cred()))
 		what = "Landlock domain other than the caller's";
 	if (what)
@@ -79,14 +129,6 @@ static void creds_fill(struct ckpt_rec_task_creds *rec, const struct cred *cred)
 	rec->nr_groups = cred->group_info->ngroups;
 }
 
-/* Of its memory; of the dead, what they remember of that. */
-static u32 dumpable_of(const struct task_struct *task)
-{
-	if (task->mm)
-		return get_dumpable(task->mm);
-	return task->user_dumpable ? SUID_DUMP_USER : SUID_DUMP_DISABLE;
-}
-
 static int creds_write(struct ckpt_ctx *ctx, struct task_struct *task, const struct cred *cred)
 {
 	struct ckpt_rec_task_creds rec = {};
@@ -95,7 +137,6 @@ static int creds_write(struct ckpt_ctx *ctx, struct task_struct *task, const str
 
 	creds_fill(&rec, cred);
 	rec.no_new_privs = task_no_new_privs(task);
-	rec.dumpable = dumpable_of(task);
 
 	groups = kvmalloc_array(rec.nr_groups, sizeof(*groups), GFP_KERNEL);
 	if (!groups)
@@ -129,16 +170,27 @@ static bool gid_is_ours(const struct cred *old, kgid_t gid)
 	return gid_eq(gid, old->gid) || gid_eq(gid, old->egid) || gid_eq(gid, old->sgid);
 }
 
+/* What the restarter has needs no number. */
+static kuid_t uid_of(const struct cred *new, u32 uid, kuid_t own)
+{
+	return uid == from_kuid(new->user_ns, own) ? own : make_kuid(new->user_ns, uid);
+}
+
+static kgid_t gid_of(const struct cred *new, u32 gid, kgid_t own)
+{
+	return gid == from_kgid(new->user_ns, own) ? own : make_kgid(new->user_ns, gid);
+}
+
 /* Of setresuid(2): without CAP_SETUID ids may only change places. */
 static int creds_set_uids(struct cred *new, const struct cred *old,
 			  const struct ckpt_rec_task_creds *rec)
 {
 	struct user_struct *user;
 
-	new->uid = make_kuid(new->user_ns, rec->uid);
-	new->euid = make_kuid(new->user_ns, rec->euid);
-	new->suid = make_kuid(new->user_ns, rec->suid);
-	new->fsuid = make_kuid(new->user_ns, rec->fsuid);
+	new->uid = uid_of(new, rec->uid, old->uid);
+	new->euid = uid_of(new, rec->euid, old->euid);
+	new->suid = uid_of(new, rec->suid, old->suid);
+	new->fsuid = uid_of(new, rec->fsuid, old->fsuid);
 	if (!uid_valid(new->uid) || !uid_valid(new->euid) || !uid_valid(new->suid) ||
 	    !uid_valid(new->fsuid))
 		return -EINVAL;
@@ -160,10 +212,10 @@ static int creds_set_uids(struct cred *new, const struct cred *old,
 static int creds_set_gids(struct cred *new, const struct cred *old,
 			  const struct ckpt_rec_task_creds *rec)
 {
-	new->gid = make_kgid(new->user_ns, rec->gid);
-	new->egid = make_kgid(new->user_ns, rec->egid);
-	new->sgid = make_kgid(new->user_ns, rec->sgid);
-	new->fsgid = make_kgid(new->user_ns, rec->fsgid);
+	new->gid = gid_of(new, rec->gid, old->gid);
+	new->egid = gid_of(new, rec->egid, old->egid);
+	new->sgid = gid_of(new, rec->sgid, old->sgid);
+	new->fsgid = gid_of(new, rec->fsgid, old->fsgid);
 	if (!gid_valid(new->gid) || !gid_valid(new->egid) || !gid_valid(new->sgid) ||
 	    !gid_valid(new->fsgid))
 		return -EINVAL;
@@ -175,18 +227,29 @@ static int creds_set_gids(struct cred *new, const struct cred *old,
 	return 0;
 }
 
-static bool same_groups(const struct group_info *a, const struct group_info *b)
+/* Does the restarter have these? They need no numbers then. */
+static bool groups_are_ours(const u32 *groups, u32 nr)
 {
-	return a->ngroups == b->ngroups &&
-	       !memcmp(a->gid, b->gid, a->ngroups * sizeof(a->gid[0]));
+	const struct cred *own = current_cred();
+	u32 i;
+
+	if (own->group_info->ngroups != nr)
+		return false;
+	for (i = 0; i < nr; i++)
+		if (groups[i] != from_kgid(own->user_ns, own->group_info->gid[i]))
+			return false;
+	return true;
 }
 
 /* As the kernel wants them: sorted. */
 static struct group_info *groups_read(const u32 *groups, u32 nr)
 {
-	struct group_info *info = groups_alloc(nr);
+	struct group_info *info;
 	u32 i;
 
+	if (groups_are_ours(groups, nr))
+		return get_group_info(current_cred()->group_info);
+	info = groups_alloc(nr);
 	if (!info)
 		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < nr; i++) {
@@ -207,7 +270,7 @@ static int creds_set_groups(struct cred *new, const struct cred *old, struct gro
 	if (!may_setgroups())
 		return -EPERM;
 	set_groups(new, groups);
-	return 0;
+	return security_task_fix_setgroups(new, old);
 }
 
 /* Of PR_SET_SECUREBITS and PR_SET_KEEPCAPS. */
@@ -281,7 +344,6 @@ static bool creds_unchanged(const struct ckpt_rec_task_creds *rec, const struct 
 {
 	struct ckpt_rec_task_creds cur = {
 		.no_new_privs = rec->no_new_privs,
-		.dumpable = rec->dumpable,
 	};
 
 	creds_fill(&cur, old);
@@ -326,6 +388,20 @@ static int creds_prepare(struct ckpt_ctx *ctx, struct cred *new, const struct cr
 	return 0;
 }
 
+/*
+ * As setresuid(2): a user with more processes than the limit allows cannot be
+ * given another program. Who may raise the limit meanwhile need not mind.
+ */
+static void flag_nproc_exceeded(struct ckpt_ctx *ctx, const struct cred *new,
+				const struct cred *old)
+{
+	if (new->ucounts == old->ucounts || new->user == INIT_USER ||
+	    ckpt_caller_capable(ctx, CAP_SYS_RESOURCE))
+		return;
+	if (is_rlimit_overlimit(new->ucounts, UCOUNT_RLIMIT_NPROC, rlimit(RLIMIT_NPROC)))
+		current->flags |= PF_NPROC_EXCEEDED;
+}
+
 /* By the rights of @old, from which current differs by its labels at most. */
 static int creds_change(struct ckpt_ctx *ctx, const struct cred *old,
 			const struct ckpt_rec_task_creds *rec, struct group_info *groups)
@@ -343,6 +419,7 @@ static int creds_change(struct ckpt_ctx *ctx, const struct cred *old,
 		abort_creds(new);
 		return err;
 	}
+	flag_nproc_exceeded(ctx, new, old);
 	return commit_creds(new);
 }
 
@@ -368,7 +445,7 @@ static int creds_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 
 	len = ckpt_rec_head(in, &rec, sizeof(rec), &gids);
 	if (len < 0 || rec.nr_groups > CKPT_MAX_GROUPS || len != rec.nr_groups * sizeof(u32) ||
-	    rec.no_new_privs > 1 || rec.dumpable > SUID_DUMP_ROOT || !caps_valid(&rec))
+	    rec.no_new_privs > 1 || rec.pad || !caps_valid(&rec))
 		return ckpt_err(ctx, -EINVAL, "%s: bad credentials", ckpt_whom(ctx));
 	groups = groups_read(gids, rec.nr_groups);
 	if (IS_ERR(groups))
@@ -380,10 +457,6 @@ static int creds_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 		return err;
 	if (rec.no_new_privs)
 		task_set_no_new_privs(current);
-
-	/* commit_creds() took it away. */
-	if (current->mm)
-		set_dumpable(current->mm, rec.dumpable);
 	return 0;
 }
 

@@ -310,13 +310,13 @@ static void write_map(pid_t pid, const char *name)
 	close(fd);
 }
 
+/* The groups of who has made the namespace stay: it has no numbers for them. */
 static void become_root_of_namespace(void)
 {
 	while (setresgid(0, 0, 0))
 		subject_sleep_ms(1);
 	while (setresuid(0, 0, 0))
 		subject_sleep_ms(1);
-	CHECK(!setgroups(0, NULL));
 	CHECK(!prctl(PR_SET_DUMPABLE, 1));
 }
 
@@ -339,6 +339,7 @@ static void survive_as_init(void (*fn)(void))
 	int status;
 
 	become_root_of_namespace();
+	CHECK(!setgroups(0, NULL));
 	CHECK(subject_start(&s, fn));
 	checkpoint_and_restart(&s);
 	checkpoint_and_restart(&s);
@@ -349,19 +350,24 @@ static void survive_as_init(void (*fn)(void))
 	_exit(status != 0);
 }
 
-static int survive_in_user_namespace(void (*fn)(void))
+static int run_in_user_namespace(void (*init)(void (*fn)(void)), void (*fn)(void))
 {
 	int status;
 	pid_t pid = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD,
 			    NULL, NULL, NULL, NULL);
 
 	if (!pid)
-		survive_as_init(fn);
+		init(fn);
 	CHECK(pid > 0);
 	write_map(pid, "gid_map");
 	write_map(pid, "uid_map");
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+static int survive_in_user_namespace(void (*fn)(void))
+{
+	return run_in_user_namespace(survive_as_init, fn);
 }
 
 TEST(ids_and_groups_in_a_user_namespace)
@@ -414,6 +420,112 @@ static void subject_with_files(void)
 TEST(files_in_a_user_namespace)
 {
 	EXPECT_EQ(survive_in_user_namespace(subject_with_files), 0);
+}
+
+static void subject_with_nameless_groups(void)
+{
+	gid_t got[8];
+
+	CHECK_EQ(getgroups(8, got), 2);
+	CHECK_EQ(got[0], 65534);
+	CHECK_EQ(got[1], 65534);
+	/* More than the groups has to be restored then. */
+	CHECK(!prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT, 0, 0, 0));
+	subject_ready();
+	CHECK_EQ(getgroups(8, got), 2);
+	CHECK_EQ(got[0], 65534);
+	CHECK_EQ(got[1], 65534);
+	CHECK_EQ(prctl(PR_CAPBSET_READ, CAP_SYS_BOOT, 0, 0, 0), 0);
+}
+
+static void refused_with(struct subject *s, long ret, long err, const char *text)
+{
+	if (ret != -err || !log_has(s, text))
+		subject_print(s);
+	CHECK_EQ(ret, -err);
+	CHECK(log_has(s, text));
+}
+
+/* Who has them may keep them, and nobody else gets them. */
+static void keep_nameless_groups(void (*fn)(void))
+{
+	struct subject s = {};
+	int status;
+
+	become_root_of_namespace();
+	CHECK(subject_start(&s, fn));
+	checkpoint_and_restart(&s);
+	CHECK(subject_checkpoint(&s, CHECKPOINT_KILL) > 0);
+	CHECK_EQ(waitpid(s.pid, NULL, 0), s.pid);
+	if (!fork()) {
+		CHECK(!setgroups(0, NULL));
+		refused_with(&s, subject_restart(&s, 0), EINVAL, "2 supplementary groups");
+		_exit(0);
+	}
+	CHECK(wait(&status) > 0 && !status);
+	CHECK_EQ(subject_restart(&s, 0), s.pid);
+	CHECK_EQ(subject_finish(&s), 0);
+	subject_clean(&s);
+	_exit(0);
+}
+
+/* Nor can they be written down if the checkpointer has others. */
+static void refuse_nameless_groups(void (*fn)(void))
+{
+	struct subject s = {};
+
+	become_root_of_namespace();
+	CHECK(subject_start(&s, fn));
+	CHECK(!setgroups(0, NULL));
+	refused_with(&s, subject_checkpoint(&s, 0), EOPNOTSUPP,
+		     "supplementary groups that its user namespace has no numbers for");
+	CHECK_EQ(subject_finish(&s), 0);
+	subject_clean(&s);
+	_exit(0);
+}
+
+static void take_groups(void)
+{
+	static const gid_t groups[] = { 5, 7 };
+
+	CHECK(!setgroups(2, groups));
+}
+
+TEST(groups_without_numbers)
+{
+	take_groups();
+	EXPECT_EQ(run_in_user_namespace(keep_nameless_groups, subject_with_nameless_groups), 0);
+}
+
+TEST(groups_without_numbers_of_others)
+{
+	take_groups();
+	EXPECT_EQ(run_in_user_namespace(refuse_nameless_groups, subject_with_nameless_groups), 0);
+}
+
+/* Ids that are not mapped yet: only of who has them already */
+static void subject_without_numbers(void)
+{
+	subject_ready();
+	CHECK_EQ(getuid(), 65534);
+	CHECK_EQ(getgid(), 65534);
+}
+
+TEST(ids_without_numbers)
+{
+	struct subject s = {};
+	int status;
+	pid_t pid = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD,
+			    NULL, NULL, NULL, NULL);
+
+	if (!pid) {
+		CHECK(!prctl(PR_SET_DUMPABLE, 1));
+		CHECK(subject_start(&s, subject_without_numbers));
+		checkpoint_and_restart(&s);
+		_exit(subject_finish(&s));
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
 }
 
 /* An unprivileged caller may not look at, nor bring back, what is not his. */
@@ -556,6 +668,74 @@ TEST_F(refuse, restart_does_not_grant_root)
 	test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
 	EXPECT_TRUE(log_has(&self->s, "CAP_CHECKPOINT_RESTORE is needed")) subject_print(&self->s);
 	EXPECT_EQ(kill(self->s.pid, 0), -1);
+	self->s.pid = 0;
+}
+
+static void subject_beyond_its_limit(void)
+{
+	struct rlimit none = {};
+	char *argv[] = { "true", NULL };
+	int status;
+	pid_t kid;
+
+	CHECK(!chmod(".", 0777));
+	CHECK(!setresuid(1000, 1000, 1000));
+	kid = fork();
+	if (!kid) {
+		CHECK(!setrlimit(RLIMIT_NPROC, &none));
+		subject_touch("limited");
+		while (access("go", F_OK))
+			subject_sleep_ms(1);
+		execv("/bin/true", argv);
+		_exit(errno == EAGAIN ? 77 : 1);
+	}
+	while (access("limited", F_OK))
+		subject_sleep_ms(1);
+	subject_ready();
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK(WIFEXITED(status));
+	CHECK_EQ(WEXITSTATUS(status), access("unprivileged", F_OK) ? 0 : 77);
+}
+
+static int restart_without_resources(struct subject *s)
+{
+	struct __user_cap_data_struct caps[2];
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		get_caps(caps);
+		caps[0].effective &= ~(1U << CAP_SYS_RESOURCE);
+		caps[0].permitted &= ~(1U << CAP_SYS_RESOURCE);
+		set_caps(caps);
+		_exit(subject_restart(s, 0) != s->pid);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/* Without CAP_SYS_RESOURCE nobody gives a user more programs than the limit allows. */
+TEST_F(refuse, program_beyond_the_limit_of_processes)
+{
+	ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	ASSERT_TRUE(subject_start(&self->s, subject_beyond_its_limit)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(restart_without_resources(&self->s), 0) {
+		test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
+		subject_print(&self->s);
+	}
+	close(test_open(&self->s, "unprivileged", O_CREAT | O_WRONLY));
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_F(refuse, program_that_was_allowed_before_the_limit)
+{
+	ASSERT_TRUE(subject_start(&self->s, subject_beyond_its_limit)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
 }
 
