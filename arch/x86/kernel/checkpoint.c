@@ -300,6 +300,23 @@ static bool is_single_stepped(struct task_struct *task)
 	       test_tsk_thread_flag(task, TIF_FORCED_TF);
 }
 
+/*
+ * What ARCH_SET_FS takes. With FSGSBASE, which the image demands of the CPU, a
+ * program may load whatever is an address to the CPU.
+ */
+static bool base_valid(u64 base)
+{
+	return base < TASK_SIZE_MAX ||
+	       (boot_cpu_has(X86_FEATURE_FSGSBASE) &&
+		__is_canonical_address(base, __VIRTUAL_MASK_SHIFT + 1));
+}
+
+/* Some CPUs take those of five-level paging where the kernel has four. */
+static bool has_far_base(struct task_struct *task)
+{
+	return !base_valid(x86_fsbase_read_task(task)) || !base_valid(x86_gsbase_read_task(task));
+}
+
 static const struct {
 	const char *what;
 	bool (*test)(struct task_struct *task);
@@ -307,6 +324,7 @@ static const struct {
 	{ "x32 program", is_x32 },
 	{ "hardware breakpoints", has_breakpoints },
 	{ "single stepping", is_single_stepped },
+	{ "FS or GS base beyond all addresses of this kernel", has_far_base },
 };
 
 static int regs_collect(struct ckpt_ctx *ctx, struct task_struct *task)
@@ -391,6 +409,21 @@ static void segments_get(struct ckpt_rec_task_regs *rec, struct task_struct *tas
 	rec->gs_base = x86_gsbase_read_task(task);
 }
 
+/* What sigcontext tells of the last fault, also to handlers of other signals */
+static void fault_get(struct ckpt_rec_task_regs *rec, const struct thread_struct *thread)
+{
+	rec->cr2 = thread->cr2;
+	rec->error_code = thread->error_code;
+	rec->trap_nr = thread->trap_nr;
+}
+
+static void fault_set(struct thread_struct *thread, const struct ckpt_rec_task_regs *rec)
+{
+	thread->cr2 = rec->cr2;
+	thread->error_code = rec->error_code;
+	thread->trap_nr = rec->trap_nr;
+}
+
 static u32 call_flags(struct task_struct *task)
 {
 	u32 status = task->thread_info.status, flags = 0;
@@ -410,6 +443,7 @@ static int regs_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 
 	gprs_get(&rec, task_pt_regs(task));
 	segments_get(&rec, task);
+	fault_get(&rec, &task->thread);
 	rec.call_flags = call_flags(task);
 	if (task == current) {
 		/* The restarted task sees its checkpoint(2) return 0. */
@@ -442,8 +476,7 @@ static bool regs_valid(const struct ckpt_rec_task_regs *rec)
 	for (i = 0; i < ARRAY_SIZE(sel); i++)
 		if (sel[i] && (sel[i] & SEGMENT_RPL_MASK) != USER_RPL)
 			return false;
-	return !(rec->flags & ~REGS_FLAGS) && rec->fs_base < TASK_SIZE_MAX &&
-	       rec->gs_base < TASK_SIZE_MAX;
+	return !(rec->flags & ~REGS_FLAGS) && base_valid(rec->fs_base) && base_valid(rec->gs_base);
 }
 
 static void segments_set(const struct ckpt_rec_task_regs *rec)
@@ -485,6 +518,7 @@ static void regs_restore_late(void *data)
 {
 	segments_set(data);
 	gprs_set(task_pt_regs(current), data);
+	fault_set(&current->thread, data);
 	call_flags_set(data);
 	ckpt_mark_woken();
 }

@@ -113,11 +113,10 @@ int ckpt_fpu_check(struct ckpt_ctx *ctx, const struct ckpt_rec_arch *rec)
 	return 0;
 }
 
-/* Components that the process of @task has asked for. */
-static u64 permitted(struct task_struct *task)
+/* Components that a process has asked for. */
+static u64 permitted(const struct fpu_state_perm *perm)
 {
-	return READ_ONCE(task->group_leader->thread.fpu.perm.__state_perm) &
-	       XFEATURE_MASK_USER_DYNAMIC;
+	return READ_ONCE(perm->__state_perm) & XFEATURE_MASK_USER_DYNAMIC;
 }
 
 /* Components that are in use, not in their initial state. */
@@ -137,7 +136,11 @@ static u32 used_size(const void *xstate)
 
 static int xstate_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	struct ckpt_rec_task_xstate rec = { .permitted = permitted(task) };
+	const struct fpu *leader = &task->group_leader->thread.fpu;
+	struct ckpt_rec_task_xstate rec = {
+		.permitted = permitted(&leader->perm),
+		.guest_permitted = permitted(&leader->guest_perm),
+	};
 	void *buf;
 	int err;
 
@@ -164,26 +167,34 @@ static void pkru_restore_late(void *data)
 }
 
 /* As the process asked, which it does but once. */
-static int permit(struct ckpt_ctx *ctx, const struct ckpt_rec_task_xstate *rec)
+static int request(struct ckpt_ctx *ctx, int option, unsigned long wanted)
 {
-	u64 missing = rec->permitted & ~(u64)fpu_user_cfg.max_features;
-	unsigned long wanted = rec->permitted;
 	unsigned int i;
-	int err = 0;
+	int err;
 
-	if (rec->permitted & ~XFEATURE_MASK_USER_DYNAMIC)
-		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
-	if (missing)
-		return refuse_xfeatures(ctx, missing);
-	if (rec->layout != xstate_layout(rec->permitted))
-		return refuse_layout(ctx);
 	for_each_set_bit(i, &wanted, BITS_PER_LONG) {
-		err = fpu_xstate_prctl(ARCH_REQ_XCOMP_PERM, i);
+		err = fpu_xstate_prctl(option, i);
 		if (err)
 			return ckpt_err(ctx, err, "%s: cannot use %s", ckpt_whom(ctx),
 					xfeature_names[i]);
 	}
 	return 0;
+}
+
+static int permit(struct ckpt_ctx *ctx, const struct ckpt_rec_task_xstate *rec)
+{
+	u64 all = rec->permitted | rec->guest_permitted;
+	u64 missing = all & ~fpu_user_cfg.max_features;
+	int err;
+
+	if (all & ~XFEATURE_MASK_USER_DYNAMIC)
+		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
+	if (missing)
+		return refuse_xfeatures(ctx, missing);
+	if (rec->layout != xstate_layout(rec->permitted))
+		return refuse_layout(ctx);
+	err = request(ctx, ARCH_REQ_XCOMP_PERM, rec->permitted);
+	return err ?: request(ctx, ARCH_REQ_XCOMP_GUEST_PERM, rec->guest_permitted);
 }
 
 /* Makes room for components that are not there before a program uses them. */
@@ -233,7 +244,7 @@ static int xstate_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	if (in->len < sizeof(rec))
 		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
 	memcpy(&rec, in->data, sizeof(rec));
-	if (rec.pad || rec.size != in->len - sizeof(rec) || rec.size > CKPT_XSTATE_MAX)
+	if (rec.size != in->len - sizeof(rec) || rec.size > CKPT_XSTATE_MAX)
 		return ckpt_err(ctx, -EINVAL, "%s: bad FPU record", ckpt_whom(ctx));
 	err = permit(ctx, &rec);
 	return err ?: xstate_load(ctx, in->data + sizeof(rec), rec.size, rec.permitted);

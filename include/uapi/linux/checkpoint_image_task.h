@@ -564,13 +564,13 @@ struct ckpt_rec_task_io_ports {
  * @permitted: components that the process has asked for by ARCH_REQ_XCOMP_PERM,
  *	bit n is number n
  * @layout: where the CPU has these, as struct ckpt_rec_arch.xstate_layout
- * @pad: 0
+ * @guest_permitted: as @permitted, for virtual machines: ARCH_REQ_XCOMP_GUEST_PERM
  */
 struct ckpt_rec_task_xstate {
 	__u32 size;
 	__u32 permitted;
 	__u32 layout;
-	__u32 pad;
+	__u32 guest_permitted;
 };
 
 /**
@@ -624,6 +624,9 @@ struct ckpt_rec_task_shstk {
  * @cs: as @fs: tells 32-bit from 64-bit code; 0 with @ss for the latter
  * @ss: as @fs
  * @call_flags: CKPT_CALLF_*
+ * @cr2: of the last fault, as signal handlers find it: address
+ * @error_code: as @cr2: its error code
+ * @trap_nr: as @cr2: its number
  */
 struct ckpt_rec_task_regs {
 	__u64 r15;
@@ -654,6 +657,9 @@ struct ckpt_rec_task_regs {
 	__u16 cs;
 	__u16 ss;
 	__u32 call_flags;
+	__u64 cr2;
+	__u64 error_code;
+	__u64 trap_nr;
 };
 
 #define CKPT_TRAPF_TSC		(1 << 0)	/* RDTSC: PR_SET_TSC, PR_TSC_SIGSEGV */

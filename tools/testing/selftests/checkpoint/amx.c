@@ -21,12 +21,17 @@ static bool ask(void)
 	return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILE_DATA);
 }
 
-static bool is_permitted(void)
+static bool is_in_mask(int option)
 {
 	uint64_t mask = 0;
 
-	CHECK(!syscall(SYS_arch_prctl, ARCH_GET_XCOMP_PERM, &mask));
+	CHECK(!syscall(SYS_arch_prctl, option, &mask));
 	return mask & 1UL << XTILE_DATA;
+}
+
+static bool is_permitted(void)
+{
+	return is_in_mask(ARCH_GET_XCOMP_PERM);
 }
 
 static bool has_amx(void)
@@ -177,10 +182,19 @@ SURVIVE_AMX(permission_only)
 	compare(2);
 }
 
+SURVIVE_AMX(permission_for_virtual_machines)
+{
+	CHECK(!syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM, XTILE_DATA));
+	subject_ready();
+	CHECK(!is_permitted());
+	CHECK(is_in_mask(ARCH_GET_XCOMP_GUEST_PERM));
+}
+
 SURVIVE_AMX(no_permission)
 {
 	subject_ready();
 	CHECK(!is_permitted());
+	CHECK(!is_in_mask(ARCH_GET_XCOMP_GUEST_PERM));
 	CHECK(dies_of_tiles());
 }
 

@@ -4,6 +4,7 @@
 #include <cpuid.h>
 #include <immintrin.h>
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/rseq.h>
 
 #include "ckpt_test.h"
@@ -126,6 +127,23 @@ SURVIVE(gs_base)
 	subject_ready();
 	CHECK(!syscall(SYS_arch_prctl, ARCH_GET_GS, &got));
 	CHECK_EQ(got, 0x123456789000);
+}
+
+static bool has_fsgsbase(void)
+{
+	return getauxval(AT_HWCAP2) & 2;
+}
+
+/* With its own instruction a program sets what the system call does not take. */
+SURVIVE_IF(gs_base_that_is_no_user_address, has_fsgsbase(), "no FSGSBASE")
+{
+	unsigned long base = 0xffff800000001000, got;
+
+	asm volatile("wrgsbase %0" : : "r"(base));
+	subject_ready();
+	asm volatile("rdgsbase %0" : "=r"(got));
+	CHECK_EQ(got, base);
+	asm volatile("wrgsbase %0" : : "r"(0UL));
 }
 
 SURVIVE(rseq_stays_registered)
