@@ -7,6 +7,7 @@
 #include <linux/init.h>
 #include <linux/kref.h>
 #include <linux/mmu_context.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/autogroup.h>
 #include <linux/sched/prio.h>
@@ -39,18 +40,33 @@ static int autogroup_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 	return ckpt_write(ctx, CKPT_REC_AUTOGROUP, &rec, sizeof(rec));
 }
 
+/* All processes are born into that of the restarter, as whose child each waits. */
+static bool has_own_autogroup(void)
+{
+	bool own;
+
+	rcu_read_lock();
+	own = current->signal->autogroup !=
+	      READ_ONCE(rcu_dereference(current->real_parent)->signal->autogroup);
+	rcu_read_unlock();
+	return own;
+}
+
 /*
  * As setsid(2) does, and who writes to /proc/PID/autogroup. Without memory for
  * a new one the process is in that of the root task group, and nobody is told.
  */
 static int autogroup_create(struct ckpt_ctx *ctx, int nice)
 {
-	int err;
+	struct autogroup *ag;
+	int err = 0;
 
 	sched_autogroup_create_attach(current);
-	if (current->signal->autogroup->tg == &root_task_group)
+	ag = current->signal->autogroup;
+	if (ag->tg == &root_task_group)
 		return ckpt_err(ctx, -ENOMEM, "%s: cannot make an autogroup", ckpt_whom(ctx));
-	err = nice ? proc_sched_autogroup_set_nice(current, nice) : 0;
+	if (nice)
+		err = sched_autogroup_set_nice(ag, nice);
 	if (err)
 		return ckpt_err(ctx, err, "%s: cannot set nice %d of its autogroup",
 				ckpt_whom(ctx), nice);
@@ -68,6 +84,10 @@ static void *autogroup_restore(struct ckpt_ctx *ctx)
 		return ERR_PTR(err);
 	if (rec.nice < MIN_NICE || rec.nice > MAX_NICE || rec.pad)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "%s: bad autogroup", ckpt_whom(ctx)));
+	/* A process is in one: that bounds how many an image can ask for. */
+	if (has_own_autogroup())
+		return ERR_PTR(ckpt_err(ctx, -EINVAL, "%s: a second autogroup",
+					ckpt_whom(ctx)));
 	err = autogroup_create(ctx, rec.nice);
 	if (err)
 		return ERR_PTR(err);

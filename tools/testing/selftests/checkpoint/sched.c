@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Scheduling policies, with their parameters and what the caller may set. */
+#include <grp.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 
@@ -253,6 +255,7 @@ static bool has_autogroups(void)
 }
 
 #define NO_AUTOGROUPS	"no CONFIG_SCHED_AUTOGROUP"
+#define NOBODY		65534
 
 static int group_of(pid_t pid, int *nice)
 {
@@ -303,6 +306,74 @@ SURVIVE_IF(autogroups, has_autogroups(), NO_AUTOGROUPS)
 	CHECK(group_of(getppid(), &nice) != group_of(getpid(), &nice));
 	kill(member, SIGKILL);
 	kill(leaver, SIGKILL);
+}
+
+/* Without CAP_SYS_ADMIN only one in 100 ms may be given a nice value by a program. */
+static void subject_with_nice_groups(void)
+{
+	pid_t kid;
+	int nice;
+
+	CHECK(!chmod(".", 0777) && !chmod("stderr", 0666));
+	set_group_nice("3");
+	kid = fork();
+	if (!kid) {
+		CHECK(setsid() > 0);
+		set_group_nice("7");
+	}
+	CHECK(!setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY));
+	CHECK(!setresuid(NOBODY, NOBODY, NOBODY) && !prctl(PR_SET_DUMPABLE, 1));
+	if (!kid)
+		for (;;)
+			pause();
+	subject_sleep_ms(100);
+	subject_ready();
+	CHECK_EQ((group_of(getpid(), &nice), nice), 3);
+	CHECK_EQ((group_of(kid, &nice), nice), 7);
+	kill(kid, SIGKILL);
+}
+
+/* With no more than the right to choose pids */
+static void become_restarter(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2] = {};
+
+	CHECK(!prctl(PR_SET_KEEPCAPS, 1));
+	CHECK(!setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY));
+	CHECK(!setresuid(NOBODY, NOBODY, NOBODY));
+	caps[1].permitted = 1U << (CAP_CHECKPOINT_RESTORE - 32);
+	caps[1].effective = caps[1].permitted;
+	CHECK(!syscall(SYS_capset, &head, caps));
+}
+
+static int restart_as_nobody(struct subject *s)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		become_restarter();
+		_exit(subject_restart(s, RESTART_NO_TIME_NAMESPACE) != s->pid);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+TEST_F(refuse, no_wait_for_nice_groups)
+{
+	if (!has_autogroups())
+		SKIP(return, NO_AUTOGROUPS);
+	ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	ASSERT_TRUE(subject_start(&self->s, subject_with_nice_groups)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	test_unlink(&self->s, "log");
+	ASSERT_EQ(restart_as_nobody(&self->s), 0) {
+		test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
+		subject_print(&self->s);
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
 }
 
 #ifndef PR_SCHED_CORE
