@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
+#include "codec.h"
 #include "mapping.h"
 
 #define PAGE	4096UL
@@ -172,12 +173,19 @@ SURVIVE(thread_that_waits)
 	CHECK(!pthread_join(thread, NULL));
 }
 
+static size_t ring_len(aio_context_t ctx)
+{
+	struct ring *ring = (void *)ctx;
+
+	return (sizeof(*ring) + ring->nr * sizeof(ring->events[0]) + PAGE - 1) & -PAGE;
+}
+
 /* Its name is its address, wherever it is. */
 SURVIVE(moved_ring)
 {
 	aio_context_t ctx = setup(10);
 	struct ring *ring = (void *)ctx, *to;
-	size_t len = (sizeof(*ring) + ring->nr * sizeof(ring->events[0]) + PAGE - 1) & -PAGE;
+	size_t len = ring_len(ctx);
 
 	open_data();
 	submit(ctx, 0, 3);
@@ -258,6 +266,44 @@ TEST_F(refuse, more_than_the_limit_at_restart)
 	ASSERT_GT(pwrite(fd, old, strlen(old), 0), 0);
 	EXPECT_EQ(aio_nr(), 0);
 	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+#define MORE_PAGES	10
+
+/* With room for a larger one behind it */
+static void subject_with_a_small_ring(void)
+{
+	aio_context_t ctx = setup(1);
+	size_t len = ring_len(ctx), more = MORE_PAGES * PAGE;
+	char *area = (void *)map(len + more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	CHECK(mremap((void *)ctx, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, area) == area);
+	CHECK(!munmap(area + len, more));
+	ctx = (aio_context_t)area;
+	open_data();
+	submit(ctx, 0, 3);
+	subject_ready();
+	reap(ctx, 0, 3);
+}
+
+/* A machine with many CPUs makes it larger: what is more than here counts as requests. */
+TEST_F(refuse, larger_ring_counts)
+{
+	static struct image image;
+	struct ckpt_rec_aio *rec;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_with_a_small_ring)) subject_print(&self->s);
+	EXPECT_EQ(aio_nr(), 1);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	waitpid(self->s.pid, NULL, 0);
+	ASSERT_TRUE(image_load(&self->s, &image));
+	rec = (void *)image_first(&image, CKPT_REC_AIO)->payload;
+	rec->nr_events += MORE_PAGES * PAGE / sizeof(struct io_event);
+	ASSERT_TRUE(image_store(&self->s, &image));
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(aio_nr(), rec->nr_events / 2 - 1);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
 }
