@@ -13,7 +13,7 @@
 /* A queue longer than this is not that of an ordinary program. */
 #define SIGPENDING_MAX	65536
 
-/* These are saved with their timers. */
+/* These are saved with their timers; that of a deleted timer is one like others. */
 static bool is_timer_signal(struct sigqueue *q)
 {
 	return q->flags & SIGQUEUE_PREALLOC;
@@ -108,14 +108,14 @@ static int sigpending_read(struct ckpt_ctx *ctx, const struct ckpt_rec *in, enum
 	memcpy(&info, rec.info, sizeof(info));
 	if (!valid_signal(rec.signo) || !rec.signo || rec.signo == SIGKILL ||
 	    rec.flags & ~CKPT_SIGPENDINGF_NOINFO ||
-	    (!(rec.flags & CKPT_SIGPENDINGF_NOINFO) &&
-	     (info.si_signo != rec.signo || info.si_code == SI_TIMER)))
+	    (!(rec.flags & CKPT_SIGPENDINGF_NOINFO) && info.si_signo != rec.signo))
 		return ckpt_err(ctx, -EINVAL, "%s: bad pending signal %u", ckpt_whom(ctx),
 				rec.signo);
 
 	/*
-	 * A task may send itself any siginfo. Blocked as they all are now, the
-	 * signals wait for the real mask.
+	 * A task may send itself any siginfo. That of a timer starts none: only
+	 * the entry that belongs to a timer does. Blocked as they all are now,
+	 * the signals wait for the real mask.
 	 */
 	err = sigqueue_restore(rec.signo,
 			       rec.flags & CKPT_SIGPENDINGF_NOINFO ? NULL : &info, type);
