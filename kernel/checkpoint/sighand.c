@@ -91,12 +91,15 @@ static int sighand_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 	return err;
 }
 
-/* KILL and STOP cannot be handled; KILL and STOP cannot be blocked. */
+/*
+ * KILL and STOP cannot be handled; KILL and STOP cannot be blocked. The kernel
+ * makes immutable what ends the program.
+ */
 static bool sigaction_valid(const struct ckpt_sigaction *act, int sig)
 {
 	if (act->flags & ~SIGHAND_FLAGS)
 		return false;
-	return !sig_kernel_only(sig) || !act->handler;
+	return !act->handler || !(sig_kernel_only(sig) || act->flags & SA_IMMUTABLE);
 }
 
 static void sighand_set(struct sighand_struct *sighand, const struct ckpt_rec_sighand *rec)

@@ -66,7 +66,7 @@ static int sigmask_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	if (err)
 		return err;
 	if (rec.pad || rec.flags & ~CKPT_SIGMASKF_SAVED ||
-	    rec.altstack_flags & ~(SS_DISABLE | SS_ONSTACK | SS_AUTODISARM))
+	    (rec.altstack_flags & ~SS_AUTODISARM) > SS_DISABLE)
 		return ckpt_err(ctx, -EINVAL, "%s: bad signal mask record", ckpt_whom(ctx));
 
 	/* Sharing was decided when the task was created: it must agree. */
