@@ -26,11 +26,14 @@ static void real_get(struct signal_struct *sig, struct ckpt_rec_task_itimers *re
 		rec->flags |= CKPT_ITIMERF_ALARM;
 }
 
-/* CPU time is restored as well, so that these are right as they are. */
+/*
+ * CPU time is restored as well, so that these are right as they are. That the
+ * longest times count from now brings them beyond those of other clocks.
+ */
 static void cpu_get(struct signal_struct *sig, struct ckpt_rec_task_itimers *rec, int which,
 		    int clock)
 {
-	rec->expires[which] = sig->it[clock].expires;
+	rec->expires[which] = min_t(u64, sig->it[clock].expires, KTIME_MAX);
 	rec->interval[which] = sig->it[clock].incr;
 }
 

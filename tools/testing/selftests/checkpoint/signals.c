@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Handlers, masks, alternate stacks, pending signals with their siginfo. */
 #include <pthread.h>
+#include <setjmp.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 
 #include "ckpt_test.h"
 
@@ -13,6 +15,36 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
 	(void)uc;
 	caught[sig]++;
 	last_info = *info;
+}
+
+struct fault {
+	unsigned long trap, error, address;
+};
+
+static struct fault last_fault;
+
+/* Of the last fault, whatever signal it is that the handler is for. */
+static void note_fault(int sig, siginfo_t *info, void *data)
+{
+	const mcontext_t *regs = &((ucontext_t *)data)->uc_mcontext;
+
+	(void)sig;
+	(void)info;
+	last_fault.trap = regs->gregs[REG_TRAPNO];
+	last_fault.error = regs->gregs[REG_ERR];
+#ifdef __x86_64__
+	last_fault.address = regs->gregs[REG_CR2];
+#else
+	last_fault.address = regs->cr2;
+#endif
+}
+
+static sigjmp_buf after_fault;
+
+static void leave_fault(int sig)
+{
+	(void)sig;
+	siglongjmp(after_fault, 1);
 }
 
 static void handle(int sig, int flags)
@@ -39,6 +71,16 @@ static void unblock(int sig)
 	sigemptyset(&set);
 	sigaddset(&set, sig);
 	CHECK(!sigprocmask(SIG_UNBLOCK, &set, NULL));
+}
+
+static int take(int sig, siginfo_t *info)
+{
+	struct timespec timeout = { .tv_sec = 20 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	return sigtimedwait(&set, info, &timeout);
 }
 
 SURVIVE(handlers)
@@ -247,6 +289,48 @@ SURVIVE(inside_a_handler)
 	raise(SIGUSR1);
 	CHECK(!sigprocmask(SIG_BLOCK, NULL, &set));
 	CHECK(sigismember(&set, SIGUSR1) == 0);
+}
+
+SURVIVE(last_fault_in_sigcontext)
+{
+	struct sigaction sa = { .sa_sigaction = note_fault, .sa_flags = SA_SIGINFO };
+	volatile char *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct fault before;
+
+	CHECK(!sigaction(SIGUSR1, &sa, NULL));
+	signal(SIGSEGV, leave_fault);
+	if (!sigsetjmp(after_fault, 1))
+		page[17] = 1;
+	raise(SIGUSR1);
+	before = last_fault;
+	CHECK_EQ(before.trap, 14);
+	CHECK(before.error & 2);
+	CHECK_EQ(before.address, (unsigned long)page + 17);
+	memset(&last_fault, 0, sizeof(last_fault));
+	subject_ready();
+	raise(SIGUSR1);
+	CHECK(!memcmp(&before, &last_fault, sizeof(before)));
+}
+
+/* Whatever a program queues for itself, it may claim to be of a timer. */
+SURVIVE(pending_siginfo_of_any_code)
+{
+	static const int codes[] = { SI_QUEUE, SI_TIMER, SI_MESGQ, SI_ASYNCIO, -77 };
+	siginfo_t info = { .si_signo = SIGRTMIN };
+	size_t i;
+
+	block(SIGRTMIN);
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		info.si_code = codes[i];
+		info.si_value.sival_int = i;
+		CHECK(!syscall(SYS_rt_sigqueueinfo, getpid(), SIGRTMIN, &info));
+	}
+	subject_ready();
+	for (i = 0; i < ARRAY_SIZE(codes); i++) {
+		CHECK_EQ(take(SIGRTMIN, &info), SIGRTMIN);
+		CHECK_EQ(info.si_code, codes[i]);
+		CHECK_EQ(info.si_value.sival_int, i);
+	}
 }
 
 TEST_HARNESS_MAIN

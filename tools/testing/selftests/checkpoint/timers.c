@@ -139,6 +139,19 @@ SURVIVE(profiling_interval)
 	CHECK(clock_ns(CLOCK_PROCESS_PROF) < NSEC + 500 * MS);
 }
 
+/* As long as can be said: longer, from now on, than other clocks count. */
+SURVIVE(endless_profiling_interval)
+{
+	struct itimerval it = { .it_value.tv_sec = LONG_MAX }, got;
+
+	CHECK(!setitimer(ITIMER_PROF, &it, NULL));
+	while (clock_ns(CLOCK_PROCESS_PROF) < 200 * MS)
+		;
+	subject_ready();
+	CHECK(!getitimer(ITIMER_PROF, &got));
+	CHECK(got.it_value.tv_sec > INT_MAX);
+}
+
 static void use_up_user_time(int until)
 {
 	while (signals < until)
@@ -366,6 +379,76 @@ SURVIVE(timer_on_the_cpu_time_of_another_thread)
 	CHECK_EQ(write(to_thread[1], "x", 1), 1);
 	CHECK(!pthread_join(thread, NULL));
 	CHECK_EQ(stage, 2);
+}
+
+/* It stays queued, with its siginfo, and starts no timer any more. */
+SURVIVE(pending_signal_of_a_deleted_timer)
+{
+	timer_t timer = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN + 4, 6);
+	siginfo_t info;
+
+	block(SIGRTMIN + 4);
+	set_timer(timer, 0, 10 * MS, 10 * MS);
+	subject_sleep_ms(100);
+	CHECK(!syscall(SYS_timer_delete, timer));
+	subject_ready();
+	CHECK_EQ(take(SIGRTMIN + 4, &info), SIGRTMIN + 4);
+	CHECK_EQ(info.si_code, SI_TIMER);
+	CHECK_EQ(info.si_value.sival_int, 6);
+	CHECK_EQ(info.si_timerid, (int)(long)timer);
+	CHECK(timer_ns(create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0)) == 0);
+}
+
+/* A signal that does not queue, which timers queue all the same: once each */
+SURVIVE(pending_signals_of_deleted_timers)
+{
+	timer_t timers[2];
+	siginfo_t info;
+	int i;
+
+	block(SIGUSR1);
+	CHECK(!kill(getpid(), SIGUSR1));
+	for (i = 0; i < 2; i++) {
+		timers[i] = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1, i);
+		set_timer(timers[i], 0, MS, 0);
+		subject_sleep_ms(50);
+	}
+	for (i = 0; i < 2; i++)
+		CHECK(!syscall(SYS_timer_delete, timers[i]));
+	subject_ready();
+	CHECK_EQ(take(SIGUSR1, &info), SIGUSR1);
+	CHECK_EQ(info.si_code, SI_USER);
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(take(SIGUSR1, &info), SIGUSR1);
+		CHECK_EQ(info.si_code, SI_TIMER);
+		CHECK_EQ(info.si_value.sival_int, i);
+	}
+}
+
+/* More than an int counts, which is what programs are told */
+SURVIVE(more_overruns_than_can_be_told)
+{
+	timer_t timer = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN + 5, 0);
+	siginfo_t info;
+
+	block(SIGRTMIN + 5);
+	set_timer(timer, 0, 1, 1);
+	subject_sleep_ms(2500);
+	subject_ready();
+	CHECK_EQ(take(SIGRTMIN + 5, &info), SIGRTMIN + 5);
+	CHECK_EQ(info.si_overrun, INT_MAX);
+	CHECK_EQ(overrun(timer), INT_MAX);
+}
+
+TEST(id_has_to_be_told)
+{
+	int before, after;
+
+	ASSERT_EQ(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &before), 0);
+	EXPECT_EQ(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, NULL), -1);
+	EXPECT_EQ(errno, EFAULT);
+	EXPECT_EQ(syscall(SYS_timer_delete, before + 1), -1);
+	ASSERT_EQ(syscall(SYS_timer_create, CLOCK_MONOTONIC, NULL, &after), 0);
 }
 
 REFUSE(timer_on_tai, EOPNOTSUPP, "POSIX timer 0 on CLOCK_TAI")
