@@ -17,6 +17,7 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/tty.h>
+#include <linux/user_events.h>
 #include <asm/checkpoint.h>
 
 #include "internal.h"
@@ -39,7 +40,8 @@ struct ckpt_deferred {
  *
  *  here		floating point, breakpoints, TLS, I/O ports, shadow stack,
  *			controlling terminal unless the session is the
- *			restarter's, memory policy, restart block, task flags
+ *			restarter's, memory policy, restart block, task flags,
+ *			user trace events
  *  copy_process()	handlers (CLONE_CLEAR_SIGHAND), descriptors (none),
  *			alternate stack, rseq, robust list, clear_child_tid,
  *			pdeath signal, timers, ptrace, comm
@@ -62,6 +64,7 @@ static void reset_inherited(const struct ckpt_child *child)
 	if (child->rec.flags & CKPT_TASKF_DID_EXEC)
 		current->flags &= ~PF_FORKNOEXEC;
 	mpol_put_task_policy(current);
+	user_events_execve(current);
 	if (!ckpt_child_is_thread(child) && child->session)
 		proc_clear_tty(current);
 }

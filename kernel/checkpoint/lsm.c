@@ -18,6 +18,9 @@
 #ifdef CONFIG_SECURITY_SMACK
 #include "../../security/smack/smack.h"
 #endif
+#ifdef CONFIG_SECURITY_TOMOYO
+#include "../../security/tomoyo/common.h"
+#endif
 #include "parts.h"
 
 /* What is shown of a label in the log, where two have to fit into a line. */
@@ -171,6 +174,19 @@ static bool has_smack_rules(const struct cred *cred)
 #endif
 }
 
+/* It has no label that may be asked for: a domain is what led to it. */
+static bool in_other_tomoyo_domain(struct task_struct *task)
+{
+#ifdef CONFIG_SECURITY_TOMOYO
+	u32 i;
+
+	for (i = 0; i < lsm_active_cnt; i++)
+		if (lsm_idlist[i]->id == LSM_ID_TOMOYO)
+			return tomoyo_task(task)->domain_info != tomoyo_task(current)->domain_info;
+#endif
+	return false;
+}
+
 /**
  * ckpt_lsm_collect() - Refuse what a security module does not tell of a task
  * @ctx: the context of a checkpoint
@@ -189,6 +205,8 @@ int ckpt_lsm_collect(struct ckpt_ctx *ctx, struct task_struct *task, const struc
 		what = "in an AppArmor hat, which it has a secret token for";
 	else if (id == LSM_ID_SMACK && has_smack_rules(cred))
 		what = "Smack rules of its own (load-self, relabel-self)";
+	else if (in_other_tomoyo_domain(task))
+		what = "TOMOYO domain other than the caller's";
 	return what ? ckpt_refuse(ctx, -EOPNOTSUPP, "%s: %s", ckpt_whom(ctx), what) : 0;
 }
 

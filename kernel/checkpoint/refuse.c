@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <linux/sem.h>
 #include <linux/uprobes.h>
+#include <linux/user_events.h>
 
 #include "parts.h"
 
@@ -43,6 +44,16 @@ static bool has_terminal(struct task_struct *task)
 	       (thread_group_leader(task) || task->group_leader->exit_state);
 }
 
+/* The kernel writes into the memory of the program whether somebody traces an event. */
+static bool has_user_events(struct task_struct *task)
+{
+#ifdef CONFIG_USER_EVENTS
+	return task->user_event_mm && !list_empty(&task->user_event_mm->enablers);
+#else
+	return false;
+#endif
+}
+
 static const struct {
 	const char *what;
 	bool (*test)(struct task_struct *task);
@@ -51,6 +62,7 @@ static const struct {
 	{ "active user probe", has_uprobe },
 	{ "io_uring", has_io_uring },
 	{ "leads a session that has a controlling terminal", has_terminal },
+	{ "user trace events", has_user_events },
 	{ "System V semaphore undo list", sem_undo_pending },
 	{ "System V semaphore undo list shared with another process", sem_undo_shared },
 	{ "System V semaphore undo lists, several that threads share", sem_undo_several },

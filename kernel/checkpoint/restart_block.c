@@ -45,7 +45,7 @@ static bool clock_stands_still(clockid_t clockid)
 
 static bool clock_is_known(clockid_t clockid)
 {
-	return clock_stands_still(clockid) || clockid == CLOCK_REALTIME || clockid == CLOCK_TAI;
+	return clock_stands_still(clockid) || clockid == CLOCK_REALTIME;
 }
 
 static const char *clock_name(clockid_t clockid)
@@ -159,8 +159,9 @@ static int restart_collect(struct ckpt_ctx *ctx, struct task_struct *task)
 	if (!restart_is_live(task))
 		return 0;
 	if (rb->fn == hrtimer_nanosleep_restart && !clock_is_known(rb->nanosleep.clockid))
-		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: sleeps on clock %d", ckpt_whom(ctx),
-				   rb->nanosleep.clockid);
+		return ckpt_refuse(ctx, -EOPNOTSUPP, "%s: sleeps on %s", ckpt_whom(ctx),
+				   rb->nanosleep.clockid == CLOCK_TAI ? "CLOCK_TAI" :
+				   "an unknown clock");
 	if (rb->fn != hrtimer_nanosleep_restart && rb->fn != do_restart_poll &&
 	    rb->fn != futex_wait_restart && rb->fn != do_no_restart_syscall &&
 	    rb->fn != ckpt_deadline_kept && rb->fn != ckpt_rest_kept)

@@ -6,10 +6,13 @@
  */
 #include <libgen.h>
 #include <linux/io_uring.h>
+#include <linux/user_events.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
@@ -63,6 +66,24 @@ REFUSE(sleep_on_cpu_time, EOPNOTSUPP, "CPU-time or alarm clock")
 	pthread_t thread;
 
 	CHECK(!pthread_create(&thread, NULL, sleep_on_cpu_time, NULL));
+	subject_sleep_ms(100);
+	subject_ready();
+}
+
+static void *sleep_on_tai(void *arg)
+{
+	struct timespec ts = { .tv_sec = 1000 };
+
+	clock_nanosleep(CLOCK_TAI, 0, &ts, NULL);
+	return arg;
+}
+
+/* It would be woken up by a time of a clock that has gone on. */
+REFUSE(sleep_on_tai, EOPNOTSUPP, "sleeps on CLOCK_TAI")
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, sleep_on_tai, NULL));
 	subject_sleep_ms(100);
 	subject_ready();
 }
@@ -253,6 +274,75 @@ SURVIVE(breakpoints_that_a_tracer_removed)
 	be_debugged(true);
 	subject_ready();
 	watched = 1;
+}
+
+#define TRACING		"/sys/kernel/tracing"
+
+static int open_user_events(void)
+{
+	int fd = open(TRACING "/user_events_data", O_RDWR);
+
+	if (fd < 0 && !mount("tracefs", TRACING, "tracefs", 0, NULL))
+		fd = open(TRACING "/user_events_data", O_RDWR);
+	return fd;
+}
+
+static bool has_user_events(void)
+{
+	int fd = open_user_events();
+
+	close(fd);
+	return fd >= 0;
+}
+
+#define NO_USER_EVENTS	"no CONFIG_USER_EVENTS"
+
+static uint32_t is_traced;
+
+static void register_event(bool unregister)
+{
+	struct user_reg reg = {
+		.size = sizeof(reg),
+		.enable_size = sizeof(is_traced),
+		.enable_addr = (unsigned long)&is_traced,
+		.name_args = (unsigned long)"ckpt_test u32 value",
+	};
+	struct user_unreg unreg = {
+		.size = sizeof(unreg),
+		.disable_addr = (unsigned long)&is_traced,
+	};
+	int fd = open_user_events();
+
+	CHECK(fd >= 0 && !ioctl(fd, DIAG_IOCSREG, &reg));
+	CHECK(!unregister || !ioctl(fd, DIAG_IOCSUNREG, &unreg));
+	close(fd);
+}
+
+REFUSE_IF(user_events, has_user_events(), NO_USER_EVENTS, EOPNOTSUPP, "user trace events")
+{
+	register_event(false);
+	subject_ready();
+}
+
+static void subject_without_events(void)
+{
+	register_event(true);
+	subject_ready();
+}
+
+/* They belong to the memory of the restarter, which the tree was born in. */
+TEST_F(refuse, user_events_of_the_restarter)
+{
+	if (!has_user_events())
+		SKIP(return, NO_USER_EVENTS);
+	ASSERT_TRUE(subject_start(&self->s, subject_without_events)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	register_event(false);
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
 }
 
 /* A dry run: all at once, of tasks, files and memory, and the leak too. */
