@@ -11,7 +11,7 @@ import signal
 # what the kernel thinks of idle=poll, which the bench asks for.
 SPLATS = re.compile(
     r"WARNING: (?!polling idle)|BUG: |BUG [\w-]+ \(|\bOops\b|KASAN: |UBSAN: |Kernel panic|"
-    r"INFO: task .* blocked for more than|rcu.*detected (?:expedited )?stalls|"
+    r"INFO: task .* blocked for more than|rcu.*detected (?:expedited )?stall|"
     r"possible (?:circular|recursive|irq lock inversion)|inconsistent lock state|"
     r"suspicious RCU|INFO: trying to register non-static key|refcount_t: |"
     r"list_(?:add|del) corruption|new suspected memory leaks|"
