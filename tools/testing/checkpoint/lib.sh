@@ -8,7 +8,7 @@ HERE=$TOP/tools/testing/checkpoint
 BUILD=$TOP/build
 # shellcheck disable=SC2034 # for the scripts that source us
 TARBALL=/usr/src/linux-source-6.12.tar.xz
-PATCHES=$TOP/patches
+PATCHES=${PATCHES:-$TOP/patches}
 JOBS=${JOBS:-$(nproc)}
 
 # What of the repository enters the kernel tree, at the same path.
