@@ -106,6 +106,11 @@ void *must(void *ptr)
 	return ptr;
 }
 
+const char *image_name(const char *path)
+{
+	return strcmp(path, "-") ? path : "standard input";
+}
+
 int open_image(const char *path)
 {
 	int fd;

@@ -35,15 +35,22 @@ int cmd_verify(int argc, char **argv);
 void *must(void *ptr);
 /* Opens an image for reading; "-" is stdin. Complains and returns -1. */
 int open_image(const char *path);
+/* What to call it when there is something to say about it. */
+const char *image_name(const char *path);
 /* Whether the kernel takes the file for an image; complains if not. */
 bool is_image_file(int fd, const char *path);
 
 /* report.c */
-void report_failure(const char *what, int error, const struct ckpt_log *log);
+/* Prints "ckpt: ", what has failed, and why, in one line on stderr. */
+[[gnu::format(printf, 3, 4)]] void report_failure(int error, const struct ckpt_log *log,
+						 const char *fmt, ...);
 void report_warnings(const struct ckpt_log *log);
 void print_entry(FILE *to, const struct ckpt_log_entry *entry);
-/* Opened before a call, so that a bad name is known in time; NULL path: none. */
-int report_log_open(const char *path);
+/*
+ * Opened before a call, so that a bad name is known in time; NULL path: none.
+ * Complains and returns -1.
+ */
+int report_log_open(const char *path, int *fd);
 int report_log_write(int fd, const char *path, const struct ckpt_log *log);
 
 /* watch.c */

@@ -160,13 +160,8 @@ static int find_externals(struct job *job)
 
 static int prepare(struct job *job)
 {
-	if (job->log_path) {
-		job->log_fd = report_log_open(job->log_path);
-		if (job->log_fd < 0) {
-			complain("%s: %s", job->log_path, strerror(errno));
-			return -1;
-		}
-	}
+	if (report_log_open(job->log_path, &job->log_fd))
+		return -1;
 	return find_externals(job);
 }
 
@@ -188,12 +183,12 @@ static void clean_up(void *arg)
 
 static int write_image(struct job *job, int fd)
 {
-	char what[64];
+	char title[64];
 	int ret;
 
-	snprintf(what, sizeof(what), "checkpointing %d", job->pid);
+	snprintf(title, sizeof(title), "checkpointing %d", job->pid);
 	watch_start(&(struct watch) {
-		.title = what,
+		.title = title,
 		.fd = fd,
 		.interrupted = clean_up,
 		.arg = job,
@@ -203,8 +198,7 @@ static int write_image(struct job *job, int fd)
 	watch_stop();
 	if (ret >= 0)
 		return ret;
-	snprintf(what, sizeof(what), "cannot checkpoint %d", job->pid);
-	report_failure(what, ret, job->log);
+	report_failure(ret, job->log, "cannot checkpoint %d", job->pid);
 	return ret;
 }
 
@@ -297,7 +291,6 @@ static unsigned int print_reasons(const struct job *job)
 static int run_check(struct job *job)
 {
 	unsigned int nr;
-	char what[64];
 	int ret;
 
 	ret = ckpt_checkpoint(job->pid, job->flags | CHECKPOINT_DRY_RUN, -1,
@@ -308,8 +301,7 @@ static int run_check(struct job *job)
 		return 0;
 	}
 	if (!nr) {
-		snprintf(what, sizeof(what), "cannot check %d", job->pid);
-		report_failure(what, ret, job->log);
+		report_failure(ret, job->log, "cannot check %d", job->pid);
 	} else {
 		printf("pid %d cannot be checkpointed: %u reason%s\n", job->pid, nr,
 		       nr == 1 ? "" : "s");

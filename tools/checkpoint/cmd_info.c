@@ -66,6 +66,7 @@ int cmd_info(int argc, char **argv)
 	fd = open_image(path);
 	if (fd < 0)
 		return 1;
+	path = image_name(path);
 	ret = ckpt_image_open(fd, &image);
 	if (ret) {
 		complain("%s: %s", path, strerror(-ret));

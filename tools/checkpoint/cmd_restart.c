@@ -3,11 +3,11 @@
  * ckpt restart
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/checkpoint.h>
@@ -20,7 +20,7 @@ struct job {
 	const char *input;
 	int image_fd;
 	const char *pidfile;
-	int pidfile_fd;
+	struct ckpt_output *pidfile_out;
 	const char *log_path;
 	int log_fd;
 	char **values;
@@ -91,7 +91,6 @@ static void parse(struct job *job, int argc, char **argv)
 	*job = (struct job) {
 		.input = "-",
 		.image_fd = -1,
-		.pidfile_fd = -1,
 		.log_fd = -1,
 		.values = must(calloc(argc, sizeof(char *))),
 		.externals = must(ckpt_externals_new()),
@@ -108,22 +107,40 @@ static void release(struct job *job)
 	free(job->values);
 	ckpt_externals_free(job->externals);
 	ckpt_log_free(job->log);
-	if (job->pidfile_fd >= 0)
-		close(job->pidfile_fd);
+	ckpt_output_discard(job->pidfile_out);
 	if (job->log_fd >= 0)
 		close(job->log_fd);
 	if (job->image_fd > STDERR_FILENO)
 		close(job->image_fd);
 }
 
-static int open_to_write(const char *path, int *fd)
+/* A pid is no secret, as an image is; an older file keeps its mode. */
+static void set_pidfile_mode(const struct job *job)
 {
-	if (!path)
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (access(job->pidfile, F_OK))
+		(void)!fchmod(ckpt_output_fd(job->pidfile_out), 0666 & ~mask);
+}
+
+/*
+ * If the restart fails, the older file may be that of processes which still run:
+ * it is replaced by one that is complete, or not at all.
+ */
+static int open_pidfile(struct job *job)
+{
+	int ret;
+
+	if (!job->pidfile)
 		return 0;
-	*fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (*fd < 0)
-		complain("%s: %s", path, strerror(errno));
-	return *fd < 0 ? -1 : 0;
+	ret = ckpt_output_open(job->pidfile, false, &job->pidfile_out);
+	if (ret) {
+		complain("%s: %s", job->pidfile, strerror(-ret));
+		return ret;
+	}
+	set_pidfile_mode(job);
+	return 0;
 }
 
 static int open_externals(struct job *job)
@@ -151,20 +168,25 @@ static int open_externals(struct job *job)
 static int prepare(struct job *job)
 {
 	job->image_fd = open_image(job->input);
-	if (job->image_fd < 0 || !is_image_file(job->image_fd, job->input))
+	if (job->image_fd < 0 || !is_image_file(job->image_fd, image_name(job->input)))
 		return -1;
-	if (open_to_write(job->pidfile, &job->pidfile_fd) ||
-	    open_to_write(job->log_path, &job->log_fd))
+	if (open_pidfile(job) || report_log_open(job->log_path, &job->log_fd))
 		return -1;
 	return open_externals(job);
 }
 
-static void remove_pidfile(void *arg)
+/* The name that it has until it is complete, if it has one. */
+static const char *pidfile_temporary(const struct job *job)
+{
+	return job->pidfile_out ? ckpt_output_name(job->pidfile_out) : NULL;
+}
+
+static void clean_up(void *arg)
 {
 	const struct job *job = arg;
 
-	if (job->pidfile_fd >= 0)
-		unlink(job->pidfile);
+	if (pidfile_temporary(job))
+		unlink(pidfile_temporary(job));
 }
 
 static pid_t run_restart(struct job *job)
@@ -175,24 +197,33 @@ static pid_t run_restart(struct job *job)
 		.title = "restarting",
 		.fd = job->image_fd,
 		.reading = true,
-		.interrupted = remove_pidfile,
+		.interrupted = clean_up,
 		.arg = job,
 		/* who waits passes signals on, also those that come meanwhile */
-		.needed = !job->detach || job->pidfile,
+		.needed = !job->detach || pidfile_temporary(job),
 	});
 	root = ckpt_restart(job->flags, job->image_fd, job->externals, job->log);
 	watch_stop();
 	if (root < 0)
-		report_failure("cannot restart", root, job->log);
+		report_failure(root, job->log, "cannot restart %s", image_name(job->input));
 	return root;
 }
 
 static void write_pidfile(struct job *job, pid_t root)
 {
-	if (job->pidfile && (dprintf(job->pidfile_fd, "%d\n", root) < 0 ||
-			     close(job->pidfile_fd)))
-		complain("%s: %s (the root is pid %d)", job->pidfile, strerror(errno), root);
-	job->pidfile_fd = -1;
+	int ret = 0;
+
+	if (!job->pidfile_out)
+		return;
+	if (dprintf(ckpt_output_fd(job->pidfile_out), "%d\n", root) < 0) {
+		ret = -errno;
+		ckpt_output_discard(job->pidfile_out);
+	} else {
+		ret = ckpt_output_commit(job->pidfile_out);
+	}
+	job->pidfile_out = NULL;
+	if (ret)
+		complain("%s: %s (the root is pid %d)", job->pidfile, strerror(-ret), root);
 }
 
 int cmd_restart(int argc, char **argv)
@@ -205,7 +236,6 @@ int cmd_restart(int argc, char **argv)
 	root = prepare(&job) ? -1 : run_restart(&job);
 	report_log_write(job.log_fd, job.log_path, job.log);
 	if (root < 0) {
-		remove_pidfile(&job);
 		release(&job);
 		return EXIT_NOT_RESTARTED;
 	}

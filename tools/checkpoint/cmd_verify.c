@@ -37,6 +37,7 @@ int cmd_verify(int argc, char **argv)
 	fd = open_image(path);
 	if (fd < 0)
 		return 1;
+	path = image_name(path);
 	ret = ckpt_image_open(fd, &image);
 	if (ret) {
 		complain("%s: %s", path, strerror(-ret));

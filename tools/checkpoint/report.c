@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,11 +24,16 @@ void print_entry(FILE *to, const struct ckpt_log_entry *entry)
 	fputs(entry->message, to);
 }
 
-void report_failure(const char *what, int error, const struct ckpt_log *log)
+void report_failure(int error, const struct ckpt_log *log, const char *fmt, ...)
 {
 	const struct ckpt_log_entry *entry = ckpt_log_error(log);
+	va_list args;
 
-	fprintf(stderr, "ckpt: %s: ", what);
+	fputs("ckpt: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputs(": ", stderr);
 	if (entry)
 		print_entry(stderr, entry);
 	fprintf(stderr, entry ? " (%s)\n" : "%s\n", ckpt_strerror(error));
@@ -49,9 +55,15 @@ void report_warnings(const struct ckpt_log *log)
 		complain("warning: %u more, see --log", nr - WARNINGS_SHOWN);
 }
 
-int report_log_open(const char *path)
+int report_log_open(const char *path, int *fd)
 {
-	return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (!path)
+		return 0;
+	*fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (*fd >= 0)
+		return 0;
+	complain("%s: %s", path, strerror(errno));
+	return -1;
 }
 
 int report_log_write(int fd, const char *path, const struct ckpt_log *log)
