@@ -31,7 +31,9 @@
 
 /**
  * struct ckpt_cow - pages and relations found so far
- * @pages: page frame number -> first place
+ * @pages: page frame number -> first place; each has a reference, lest reclaim
+ *	give the frame to another page. What was in swap stays in memory so until
+ *	the checkpoint ends.
  * @roots: root anon_vma -> first mm
  * @mms: number of an mm -> objref
  * @nr_mms: mms so far; the last one is being written
@@ -65,14 +67,28 @@ struct ckpt_cow *ckpt_cow_get(struct ckpt_ctx *ctx)
 	return *slot;
 }
 
+static void put_pages(struct ckpt_cow *cow)
+{
+	unsigned long pfn;
+	void *entry;
+
+	xa_for_each(&cow->pages, pfn, entry) {
+		put_page(pfn_to_page(pfn));
+		cond_resched();
+	}
+}
+
 /**
  * ckpt_cow_free() - at the end of a checkpoint
  * @cow: the bookkeeping or NULL
+ *
+ * Context: Process context, may sleep.
  */
 void ckpt_cow_free(struct ckpt_cow *cow)
 {
 	if (!cow)
 		return;
+	put_pages(cow);
 	xa_destroy(&cow->pages);
 	xa_destroy(&cow->roots);
 	xa_destroy(&cow->mms);
@@ -94,42 +110,69 @@ int ckpt_cow_add_mm(struct ckpt_cow *cow, u32 objref)
 }
 
 /**
- * ckpt_cow_page() - has a relative already brought this page?
+ * ckpt_cow_find() - has a relative already brought this page?
  * @cow: the bookkeeping
- * @pfn: page frame number
- * @index: where the page is in the mm being written
+ * @page: an anonymous page of the mm being written
  * @src_objref: set to the mm that has brought it
  * @src_index: set to where it is there
  *
- * Context: Atomic.
- * Return: 1 if so; 0 if not, then the page is known from now on; -ENOMEM after
- * which ckpt_cow_reserve() helps.
+ * Context: Any.
  */
-int ckpt_cow_page(struct ckpt_cow *cow, unsigned long pfn, u64 index, u32 *src_objref,
-		  u64 *src_index)
+bool ckpt_cow_find(struct ckpt_cow *cow, struct page *page, u32 *src_objref, u64 *src_index)
 {
-	void *entry = xa_load(&cow->pages, pfn);
+	void *entry = xa_load(&cow->pages, page_to_pfn(page));
 	unsigned long first, nr;
 
-	if (entry) {
-		first = xa_to_value(entry);
-		nr = first >> COW_INDEX_BITS;
-		if (nr == cow->nr_mms)
-			return 0;
-		*src_objref = xa_to_value(xa_load(&cow->mms, nr));
-		*src_index = first & ((1UL << COW_INDEX_BITS) - 1);
-		return 1;
-	}
-	/* Too many mms to number: what they share is then saved for each. */
-	if (cow->nr_mms == COW_MMS_MAX)
-		return 0;
-	first = (unsigned long)cow->nr_mms << COW_INDEX_BITS | index;
-	return xa_err(xa_store(&cow->pages, pfn, xa_mk_value(first),
-			       GFP_NOWAIT | __GFP_NOWARN));
+	if (!entry)
+		return false;
+	first = xa_to_value(entry);
+	nr = first >> COW_INDEX_BITS;
+	if (nr == cow->nr_mms)
+		return false;
+	*src_objref = xa_to_value(xa_load(&cow->mms, nr));
+	*src_index = first & ((1UL << COW_INDEX_BITS) - 1);
+	return true;
 }
 
 /**
- * ckpt_cow_reserve() - memory for ckpt_cow_page() to come
+ * ckpt_cow_add() - let relatives find this page
+ * @cow: the bookkeeping
+ * @page: an anonymous page that none of them has brought
+ * @index: where it is in the mm being written
+ *
+ * Context: Atomic.
+ * Return: 0, or -ENOMEM after which ckpt_cow_reserve() helps.
+ */
+int ckpt_cow_add(struct ckpt_cow *cow, struct page *page, u64 index)
+{
+	unsigned long first = (unsigned long)cow->nr_mms << COW_INDEX_BITS | index;
+	unsigned long pfn = page_to_pfn(page);
+	int ret;
+
+	/* Too many mms to number: what they share is then saved for each. */
+	if (cow->nr_mms == COW_MMS_MAX || xa_load(&cow->pages, pfn))
+		return 0;
+	ret = xa_err(xa_store(&cow->pages, pfn, xa_mk_value(first), GFP_NOWAIT | __GFP_NOWARN));
+	if (!ret)
+		get_page(page);
+	return ret;
+}
+
+/**
+ * ckpt_cow_forget() - undo ckpt_cow_add()
+ * @cow: the bookkeeping
+ * @page: the page
+ *
+ * Context: Atomic; someone else holds a reference to @page.
+ */
+void ckpt_cow_forget(struct ckpt_cow *cow, struct page *page)
+{
+	if (xa_erase(&cow->pages, page_to_pfn(page)))
+		put_page(page);
+}
+
+/**
+ * ckpt_cow_reserve() - memory for ckpt_cow_add() to come
  * @cow: the bookkeeping
  * @pfn: page frame number
  *
@@ -149,20 +192,9 @@ struct cow_hint {
 
 static int hint_page(struct cow_hint *hint, struct page *page)
 {
-	unsigned long first;
-	void *entry;
-
 	if (!page || !PageAnon(page) || PageAnonExclusive(page))
 		return 0;
-	entry = xa_load(&hint->cow->pages, page_to_pfn(page));
-	if (!entry)
-		return 0;
-	first = xa_to_value(entry);
-	if (first >> COW_INDEX_BITS == hint->cow->nr_mms)
-		return 0;
-	hint->objref = xa_to_value(xa_load(&hint->cow->mms, first >> COW_INDEX_BITS));
-	hint->index = first & ((1UL << COW_INDEX_BITS) - 1);
-	return 1;
+	return ckpt_cow_find(hint->cow, page, &hint->objref, &hint->index);
 }
 
 static int hint_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm_walk *walk)

@@ -168,8 +168,9 @@ void ckpt_mm_populate_locked(struct mm_struct *mm);
 struct ckpt_cow *ckpt_cow_get(struct ckpt_ctx *ctx);
 int ckpt_cow_add_mm(struct ckpt_cow *cow, u32 objref);
 int ckpt_cow_vma(struct ckpt_cow *cow, struct vm_area_struct *vma, struct ckpt_rec_vma *rec);
-int ckpt_cow_page(struct ckpt_cow *cow, unsigned long pfn, u64 index, u32 *src_objref,
-		  u64 *src_index);
+bool ckpt_cow_find(struct ckpt_cow *cow, struct page *page, u32 *src_objref, u64 *src_index);
+int ckpt_cow_add(struct ckpt_cow *cow, struct page *page, u64 index);
+void ckpt_cow_forget(struct ckpt_cow *cow, struct page *page);
 int ckpt_cow_reserve(struct ckpt_cow *cow, unsigned long pfn);
 int ckpt_cow_link(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec);
 int ckpt_cow_share(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_page_run *run);

@@ -52,16 +52,18 @@ static int walk_cow_page(struct page_walk *pw, u64 index, struct page *page)
 {
 	u32 src_objref;
 	u64 src_index;
-	int ret;
 
-	ret = ckpt_cow_page(pw->cow, page_to_pfn(page), index, &src_objref, &src_index);
-	if (ret < 0) {
+	if (ckpt_cow_find(pw->cow, page, &src_objref, &src_index))
+		return ckpt_batch_cow(pw->batch, index, src_objref, src_index) ? 0 : WALK_FULL;
+	if (ckpt_cow_add(pw->cow, page, index)) {
 		pw->pfn = page_to_pfn(page);
 		return WALK_RESERVE;
 	}
-	if (ret)
-		return ckpt_batch_cow(pw->batch, index, src_objref, src_index) ? 0 : WALK_FULL;
-	return ckpt_batch_page(pw->batch, index, page, CKPT_RUN_SHARED) ? 0 : WALK_FULL;
+	if (ckpt_batch_page(pw->batch, index, page, CKPT_RUN_SHARED))
+		return 0;
+	/* When there is room, someone outside may have put another page here. */
+	ckpt_cow_forget(pw->cow, page);
+	return WALK_FULL;
 }
 
 /*

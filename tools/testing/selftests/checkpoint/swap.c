@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Pages that are not where they were: swapped out, or merged by KSM. */
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
+#include <sys/uio.h>
 
 #include "mapping.h"
+#include "stalled.h"
 
 #define PAGE	4096UL
 #define LEN	(1024 * PAGE)
@@ -174,6 +177,94 @@ SURVIVE_IF(relatives_in_swap, have_swap, "no swap")
 	shared[1] = 1;
 	CHECK_EQ(waitpid(kid, &status, 0), kid);
 	CHECK_EQ(status, 0);
+}
+
+#define RELATIVES	((unsigned char *)0x40000000)
+#define RELATIVES_LEN	(16UL << 20)
+
+/* No two pages are equal. */
+static void number_pages(unsigned char *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += PAGE)
+		*(unsigned long *)(p + i) = i | 1;
+}
+
+static void check_numbers(const unsigned char *p, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i += PAGE)
+		CHECK_EQ(*(const unsigned long *)(p + i), i | 1);
+}
+
+static void subject_relatives_in_swap_again(void)
+{
+	unsigned char *p = mmap(RELATIVES, RELATIVES_LEN, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	int status;
+	pid_t kid;
+
+	CHECK(p == RELATIVES);
+	number_pages(p, RELATIVES_LEN);
+	swap_out(p, RELATIVES_LEN);
+	kid = fork();
+	if (!kid) {
+		while (access("go", F_OK))
+			subject_sleep_ms(5);
+		check_numbers(p, RELATIVES_LEN);
+		_exit(0);
+	}
+	subject_ready();
+	check_numbers(p, RELATIVES_LEN);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+static int page_out(pid_t pid)
+{
+	struct iovec range = { RELATIVES, RELATIVES_LEN };
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+	long ret = syscall(SYS_process_madvise, pidfd, &range, 1, MADV_PAGEOUT, 0);
+
+	close(pidfd);
+	return ret == (long)RELATIVES_LEN ? 0 : -1;
+}
+
+/* Where frames are freed they are first taken again. */
+static bool stay_on_one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
+
+/*
+ * While the image waits for its reader, what the parent shares with the child
+ * leaves memory again. Other pages get the frames.
+ */
+TEST_F_TIMEOUT(refuse, frames_are_used_again, 120)
+{
+	struct subject *s = &self->s;
+	struct stalled st;
+	int i;
+
+	if (!have_swap)
+		SKIP(return, "no swap");
+	ASSERT_TRUE(subject_start(s, subject_relatives_in_swap_again)) subject_print(s);
+	ASSERT_TRUE(stay_on_one_cpu());
+	ASSERT_TRUE(stalled_begin(&st, s, CHECKPOINT_KILL, RELATIVES_LEN / 2)) subject_print(s);
+	for (i = 0; i < 5; i++) {
+		EXPECT_EQ(page_out(s->pid), 0) TH_LOG("errno %d", errno);
+		subject_sleep_ms(20);
+	}
+	ASSERT_GT(stalled_end(&st), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
 }
 
 static void wait_merged(long pages)
