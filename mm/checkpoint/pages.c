@@ -96,6 +96,15 @@ static int walk_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned 
 	return ckpt_batch_page(pw->batch, index, page, flags) ? 0 : WALK_FULL;
 }
 
+/* KSM and userfaultfd put it over the contents of a file, too. */
+static int walk_zero_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned long addr)
+{
+	if (!pw->batch || vma_is_anonymous(vma))
+		return 0;
+	return ckpt_batch_page(pw->batch, addr >> PAGE_SHIFT, ZERO_PAGE(addr), CKPT_RUN_DATA) ?
+	       0 : WALK_FULL;
+}
+
 static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
 		     unsigned long end, struct page_walk *pw)
 {
@@ -142,8 +151,10 @@ static int walk_pte(struct page_walk *pw, struct vm_area_struct *vma, unsigned l
 		return 0;
 	if (!pte_present(pte))
 		return walk_swap_pte(pte);
-	/* Neither the zero page nor a page of the file: those come back by themselves. */
 	page = vm_normal_page(vma, addr, pte);
+	if (!page && is_zero_pfn(pte_pfn(pte)))
+		return walk_zero_page(pw, vma, addr);
+	/* A page of the file comes back by itself. */
 	if (!page || !PageAnon(page))
 		return 0;
 	return walk_page(pw, vma, addr, page, PageAnonExclusive(page), CKPT_RUN_DATA);

@@ -638,6 +638,43 @@ REFUSE(userfaultfd_of_nothing, EOPNOTSUPP, ": userfaultfd: not supported")
 	subject_ready();
 }
 
+/* Puts itself before @p for a moment. */
+static int stand_before(void *p, size_t len, uint64_t features)
+{
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
+	struct uffdio_register reg = {
+		.range = { (unsigned long)p, len },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	CHECK(fd >= 0 && !ioctl(fd, UFFDIO_API, &api) && !ioctl(fd, UFFDIO_REGISTER, &reg));
+	return fd;
+}
+
+SURVIVE(zeros_before_a_memfd)
+{
+	int fd = syscall(SYS_memfd_create, "behind", 0), uffd;
+	struct uffdio_zeropage zero = { };
+	unsigned char *p, *q;
+
+	CHECK(!ftruncate(fd, 4 * PAGE));
+	q = map(4 * PAGE, RW, MAP_SHARED, fd);
+	memset(q, 'x', 4 * PAGE);
+	p = map(4 * PAGE, RW, MAP_PRIVATE, fd);
+	uffd = stand_before(p, 4 * PAGE, 0);
+	zero.range.start = (unsigned long)p + PAGE;
+	zero.range.len = 2 * PAGE;
+	CHECK(!ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	close(uffd);
+	CHECK(p[0] == 'x' && !p[PAGE]);
+	subject_ready();
+	CHECK(p[0] == 'x' && p[3 * PAGE] == 'x');
+	CHECK(!p[PAGE] && !p[2 * PAGE + 77]);
+	p[PAGE] = 'y';
+	CHECK_EQ(q[PAGE], 'x');
+}
+
 static int secret_memory(void)
 {
 	int fd = syscall(SYS_memfd_secret, 0);

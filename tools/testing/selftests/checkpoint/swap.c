@@ -68,6 +68,7 @@ __attribute__((constructor)) static void begin(void)
 		return;
 	write_long(KSM "sleep_millisecs", 10);
 	write_long(KSM "pages_to_scan", 4000);
+	write_long(KSM "use_zero_pages", 1);
 	write_long(KSM "run", 1);
 }
 
@@ -76,8 +77,10 @@ __attribute__((destructor)) static void end(void)
 	if (have_swap)
 		swapoff(SWAP_FILE);
 	unlink(SWAP_FILE);
-	if (ksm_before >= 0)
-		write_long(KSM "run", ksm_before);
+	if (ksm_before < 0)
+		return;
+	write_long(KSM "use_zero_pages", 0);
+	write_long(KSM "run", ksm_before);
 }
 
 static unsigned char expected(size_t i, unsigned int seed)
@@ -306,6 +309,43 @@ SURVIVE_IF(merged_memory, ksm_before >= 0, "no KSM")
 	/* still wanted, and so done again */
 	wait_merged(200);
 	CHECK(!madvise(p, 256 * PAGE, MADV_UNMERGEABLE));
+}
+
+static long zero_pages(void)
+{
+	char line[128];
+	long n = -1;
+	FILE *f = fopen("/proc/self/ksm_stat", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "ksm_zero_pages %ld", &n);
+	fclose(f);
+	return n;
+}
+
+/* ksmd has the zero page take the place of pages of zeros, also before a file. */
+SURVIVE_IF(zeros_before_a_file, ksm_before >= 0, "no KSM")
+{
+	int fd = open("data", O_CREAT | O_RDWR, 0644), i;
+	char page[PAGE];
+	unsigned char *p;
+
+	memset(page, 'x', PAGE);
+	for (i = 0; i < 16; i++)
+		CHECK_EQ(write(fd, page, PAGE), (ssize_t)PAGE);
+	p = map(16 * PAGE, RW, MAP_PRIVATE, fd);
+	CHECK(!madvise(p, 16 * PAGE, MADV_MERGEABLE));
+	memset(p, 0, 15 * PAGE);
+	for (i = 0; i < 1000 && zero_pages() < 15; i++)
+		subject_sleep_ms(10);
+	CHECK(zero_pages() >= 15);
+	subject_ready();
+	for (i = 0; i < 15; i++)
+		CHECK_EQ(p[i * PAGE + i], 0);
+	CHECK_EQ(p[15 * PAGE], 'x');
+	p[0] = 1;
+	CHECK_EQ(p[PAGE], 0);
 }
 
 TEST_HARNESS_MAIN
