@@ -299,14 +299,6 @@ void ckpt_stream_close(struct ckpt_ctx *ctx)
 	ctx->bounce = NULL;
 }
 
-/* A checkpoint bounces whole DATA blocks, a restart pieces of them. */
-static void *ckpt_stream_bounce(struct ckpt_ctx *ctx, size_t size)
-{
-	if (!ctx->bounce)
-		ctx->bounce = kvmalloc(size, GFP_KERNEL);
-	return ctx->bounce;
-}
-
 /**
  * ckpt_write() - write a record
  * @ctx: the checkpoint
@@ -341,70 +333,15 @@ int ckpt_write2(struct ckpt_ctx *ctx, u16 type, const void *head, size_t head_le
 						      tail, tail_len));
 }
 
-static size_t ckpt_bvecs_len(const struct bio_vec *bvecs, unsigned int nr)
-{
-	size_t len = 0;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		len += bvecs[i].bv_len;
-	return len;
-}
-
-/**
- * ckpt_hash_pages() - the hash of page contents for ckpt_write_pages()
- * @bvecs: the pages, which nobody writes to
- * @nr: number of @bvecs
- *
- * Context: Any.
- * Return: The hash.
- */
-u64 ckpt_hash_pages(const struct bio_vec *bvecs, unsigned int nr)
-{
-	struct bvec_iter at = { .bi_size = ckpt_bvecs_len(bvecs, nr) };
-	struct xxh64_state state;
-	struct bio_vec bv;
-	void *addr;
-
-	xxh64_reset(&state, 0);
-	for_each_bvec(bv, bvecs, at, at) {
-		addr = bvec_kmap_local(&bv);
-		xxh64_update(&state, addr, bv.bv_len);
-		kunmap_local(addr);
-	}
-	return xxh64_digest(&state);
-}
-
-/* Pages that keep still are written from where they are. */
-static int ckpt_write_stable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs,
-			     unsigned int nr, size_t len, u64 hash)
+static int ckpt_stream_write_data(struct ckpt_ctx *ctx, const void *data, size_t len, u64 hash)
 {
 	struct ckpt_writer *w = &ctx->writer;
 	int err = ckpt_writer_data_header(w, len, hash);
-	struct iov_iter iter;
 
 	if (err)
 		return err;
-	iov_iter_bvec(&iter, ITER_SOURCE, bvecs, nr, len);
-	err = ckpt_stream_write_iter(ctx, &iter);
+	err = ckpt_stream_write(ctx, data, len);
 	return err ? ckpt_writer_fail(w, err, NULL) : 0;
-}
-
-/* Of others a copy is taken, lest the hash be that of other contents. */
-static int ckpt_write_unstable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs, size_t len)
-{
-	u8 *buf = ckpt_stream_bounce(ctx, CKPT_BLOCK_DATA_MAX);
-	struct bvec_iter at = { .bi_size = len };
-	struct bio_vec bv;
-	u8 *to = buf;
-
-	if (!buf)
-		return ckpt_writer_fail(&ctx->writer, -ENOMEM, "out of memory");
-	for_each_bvec(bv, bvecs, at, at) {
-		memcpy_from_bvec(to, &bv);
-		to += bv.bv_len;
-	}
-	return ckpt_writer_data(&ctx->writer, buf, len);
 }
 
 /**
@@ -413,29 +350,25 @@ static int ckpt_write_unstable(struct ckpt_ctx *ctx, const struct bio_vec *bvecs
  * @objref: object that the pages belong to
  * @runs: what pages they are
  * @nr_runs: number of @runs
- * @bvecs: the pages of all CKPT_RUN_DATA runs, in order; none if there are none
- * @nr_bvecs: number of @bvecs
- * @hash: what ckpt_hash_pages() made of @bvecs; NULL if someone may write to the
- *	pages meanwhile
+ * @data: a copy of the pages of all CKPT_RUN_DATA runs, in order
+ * @len: its length; 0 if there are none
+ * @hash: xxh64 of @data
  *
  * Context: May sleep.
  * Return: 0, -EINVAL if @runs are not consistent, -EOVERFLOW if they are too
- * many for a record, -ENOMEM, or what writing returned.
+ * many for a record, or what writing returned.
  */
 int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_run *runs,
-		     unsigned int nr_runs, const struct bio_vec *bvecs,
-		     unsigned int nr_bvecs, const u64 *hash)
+		     unsigned int nr_runs, const void *data, size_t len, u64 hash)
 {
-	size_t len = ckpt_bvecs_len(bvecs, nr_bvecs);
-	int err = -EINVAL;
+	int err;
 
 	if (len > CKPT_BLOCK_DATA_MAX)
 		return ckpt_stream_wrote(ctx, ckpt_writer_fail(&ctx->writer, -EOVERFLOW,
 							       "too many pages at once"));
 	err = ckpt_writer_pages(&ctx->writer, objref, runs, nr_runs, len);
 	if (!err && len)
-		err = hash ? ckpt_write_stable(ctx, bvecs, nr_bvecs, len, *hash) :
-			     ckpt_write_unstable(ctx, bvecs, len);
+		err = ckpt_stream_write_data(ctx, data, len, hash);
 	return ckpt_stream_wrote(ctx, err);
 }
 
@@ -634,10 +567,13 @@ static int ckpt_read_bvecs(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len
 /* Other memory may be written to by others, so that it cannot be hashed in place. */
 static int ckpt_read_copy(struct ckpt_ctx *ctx, struct iov_iter *to, size_t len)
 {
-	void *buf = ckpt_stream_bounce(ctx, CKPT_STREAM_PIECE);
+	void *buf;
 	size_t n;
 	int err;
 
+	if (!ctx->bounce)
+		ctx->bounce = kvmalloc(CKPT_STREAM_PIECE, GFP_KERNEL);
+	buf = ctx->bounce;
 	if (!buf)
 		return ckpt_reader_fail(&ctx->reader, -ENOMEM, NULL);
 	for (; len; len -= n) {

@@ -226,15 +226,11 @@ int ckpt_write(struct ckpt_ctx *ctx, u16 type, const void *data, size_t len);
 int ckpt_write2(struct ckpt_ctx *ctx, u16 type, const void *head, size_t head_len,
 		const void *tail, size_t tail_len);
 /*
- * Page contents: @runs describe them, @bvecs hold the pages with data in
- * order, at most CKPT_BLOCK_DATA_MAX bytes. Pages are written from where they
- * are if @hash is what ckpt_hash_pages() made of them; it is NULL if someone
- * may write to them meanwhile.
+ * Page contents: @runs describe them, @data is a copy of the pages with data in
+ * order, at most CKPT_BLOCK_DATA_MAX bytes, and @hash its xxh64.
  */
-u64 ckpt_hash_pages(const struct bio_vec *bvecs, unsigned int nr);
 int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_run *runs,
-		     unsigned int nr_runs, const struct bio_vec *bvecs,
-		     unsigned int nr_bvecs, const u64 *hash);
+		     unsigned int nr_runs, const void *data, size_t len, u64 hash);
 
 /*
  * Reading. ckpt_read() demands a record of @type whose payload, completed with

@@ -1,18 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages on their way into the image, many at a time. The hash of a block comes
- * before its contents: it is found on another CPU while the block before is
- * being written.
+ * Pages on their way into the image, many at a time. What is hashed must be what
+ * is written, but others may write to a page at any time: to memory that they
+ * share, or by process_vm_writev(). So a copy leaves. It is made and hashed, page
+ * by page, on another CPU while the block before is being written.
  */
+#include <linux/bvec.h>
+#include <linux/highmem.h>
 #include <linux/slab.h>
+#include <linux/xxhash.h>
 
 #include "mm.h"
 
-static void part_hash(struct work_struct *work)
+static size_t part_len(struct ckpt_batch_part *part)
 {
-	struct ckpt_batch_part *part = container_of(work, struct ckpt_batch_part, hash_work);
+	return (size_t)part->nr_pages << PAGE_SHIFT;
+}
 
-	part->hash = ckpt_hash_pages(part->bvecs, part->nr_bvecs);
+static void part_put_pages(struct ckpt_batch_part *part)
+{
+	unsigned int i;
+
+	for (i = 0; i < part->nr_bvecs; i++)
+		folio_put(page_folio(part->bvecs[i].bv_page));
+	part->nr_bvecs = 0;
+}
+
+static void part_copy(struct work_struct *work)
+{
+	struct ckpt_batch_part *part = container_of(work, struct ckpt_batch_part, copy_work);
+	struct bvec_iter at = { .bi_size = part_len(part) };
+	struct xxh64_state state;
+	void *to = part->copy;
+	struct bio_vec bv;
+
+	xxh64_reset(&state, 0);
+	for_each_bvec(bv, part->bvecs, at, at) {
+		memcpy_from_bvec(to, &bv);
+		xxh64_update(&state, to, bv.bv_len);
+		to += bv.bv_len;
+	}
+	part->hash = xxh64_digest(&state);
+	part_put_pages(part);
 }
 
 static void part_reset(struct ckpt_batch_part *part)
@@ -24,29 +53,35 @@ static void part_reset(struct ckpt_batch_part *part)
 
 static void part_init(struct ckpt_batch_part *part)
 {
-	INIT_WORK(&part->hash_work, part_hash);
+	INIT_WORK(&part->copy_work, part_copy);
+	part->copy = NULL;
+	part->copy_len = 0;
 	part_reset(part);
 }
 
-static void part_put_pages(struct ckpt_batch_part *part)
+/* Small processes need little. */
+static int part_make_copy_room(struct ckpt_ctx *ctx, struct ckpt_batch_part *part)
 {
-	unsigned int i;
-
-	for (i = 0; i < part->nr_bvecs; i++)
-		folio_put(page_folio(part->bvecs[i].bv_page));
-	part_reset(part);
+	if (part_len(part) <= part->copy_len)
+		return 0;
+	kvfree(part->copy);
+	part->copy_len = part_len(part);
+	part->copy = kvmalloc(part->copy_len, GFP_KERNEL_ACCOUNT);
+	if (part->copy)
+		return 0;
+	part->copy_len = 0;
+	return ckpt_err(ctx, -ENOMEM, "no memory to copy pages");
 }
 
 /**
  * ckpt_batch_alloc() - prepare to write pages of an object
  * @ctx: the checkpoint
  * @objref: mm or shared memory object
- * @unstable: someone may write to the pages meanwhile
  *
  * Context: Process context, may sleep.
  * Return: The batch, empty, or NULL without memory.
  */
-struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unstable)
+struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref)
 {
 	struct ckpt_batch *batch = kvmalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT);
 
@@ -54,7 +89,6 @@ struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unsta
 		return NULL;
 	batch->ctx = ctx;
 	batch->objref = objref;
-	batch->unstable = unstable;
 	batch->filling = &batch->parts[0];
 	batch->full = NULL;
 	part_init(&batch->parts[0]);
@@ -63,7 +97,7 @@ struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unsta
 }
 
 /**
- * ckpt_batch_free() - drop a batch and what is still in it
+ * ckpt_batch_free() - free a batch, also one that was not flushed
  * @batch: the batch or NULL
  *
  * Context: Process context, may sleep.
@@ -75,8 +109,9 @@ void ckpt_batch_free(struct ckpt_batch *batch)
 	if (!batch)
 		return;
 	for (i = 0; i < ARRAY_SIZE(batch->parts); i++) {
-		flush_work(&batch->parts[i].hash_work);
+		flush_work(&batch->parts[i].copy_work);
 		part_put_pages(&batch->parts[i]);
+		kvfree(batch->parts[i].copy);
 	}
 	kvfree(batch);
 }
@@ -129,7 +164,7 @@ static void part_bvec(struct ckpt_batch_part *part, struct page *page)
  * ckpt_batch_page() - add a page with its contents
  * @batch: the batch
  * @index: where it belongs
- * @page: the page; its folio is referenced until it is written
+ * @page: the page; its folio is referenced until it is copied
  * @flags: CKPT_RUN_DATA, CKPT_RUN_SHARED or CKPT_RUN_HUGE
  *
  * Context: Any.
@@ -163,10 +198,9 @@ bool ckpt_batch_cow(struct ckpt_batch *batch, u64 index, u32 src_objref, u64 src
 static int write_part(struct ckpt_batch *batch, struct ckpt_batch_part *part)
 {
 	int ret = ckpt_write_pages(batch->ctx, batch->objref, part->runs, part->nr_runs,
-				   part->bvecs, part->nr_bvecs,
-				   batch->unstable ? NULL : &part->hash);
+				   part->copy, part_len(part), part->hash);
 
-	part_put_pages(part);
+	part_reset(part);
 	return ret;
 }
 
@@ -178,8 +212,8 @@ static int write_full(struct ckpt_batch *batch)
 		return 0;
 	batch->full = NULL;
 	/* the other CPUs had no time for it */
-	if (cancel_work_sync(&part->hash_work))
-		part_hash(&part->hash_work);
+	if (cancel_work_sync(&part->copy_work))
+		part_copy(&part->copy_work);
 	return write_part(batch, part);
 }
 
@@ -188,15 +222,17 @@ static int write_full(struct ckpt_batch *batch)
  * @batch: the batch, which had no room
  *
  * Context: Process context, no locks.
- * Return: 0 or an errno of ckpt_write_pages().
+ * Return: 0, -ENOMEM or an errno of ckpt_write_pages().
  */
 int ckpt_batch_make_room(struct ckpt_batch *batch)
 {
 	struct ckpt_batch_part *part = batch->filling;
 	int ret;
 
-	if (!batch->unstable)
-		queue_work(system_unbound_wq, &part->hash_work);
+	ret = part_make_copy_room(batch->ctx, part);
+	if (ret)
+		return ret;
+	queue_work(system_unbound_wq, &part->copy_work);
 	ret = write_full(batch);
 	batch->full = part;
 	batch->filling = part == batch->parts ? part + 1 : batch->parts;
@@ -208,7 +244,7 @@ int ckpt_batch_make_room(struct ckpt_batch *batch)
  * @batch: the batch, empty afterwards
  *
  * Context: Process context, no locks.
- * Return: 0 or an errno of ckpt_write_pages().
+ * Return: 0, -ENOMEM or an errno of ckpt_write_pages().
  */
 int ckpt_batch_flush(struct ckpt_batch *batch)
 {
@@ -217,7 +253,9 @@ int ckpt_batch_flush(struct ckpt_batch *batch)
 
 	if (ret || !part->nr_runs)
 		return ret;
-	if (!batch->unstable)
-		part_hash(&part->hash_work);
+	ret = part_make_copy_room(batch->ctx, part);
+	if (ret)
+		return ret;
+	part_copy(&part->copy_work);
 	return write_part(batch, part);
 }

@@ -76,38 +76,6 @@ static int mm_find_holder(struct ckpt_ctx *ctx, void *ptr, struct ckpt_holder *h
 				holder);
 }
 
-/* Do all users but the checkpoint itself belong to the process of the owner? */
-static bool only_owner_uses(struct mm_struct *mm)
-{
-	bool only = false;
-#ifdef CONFIG_MEMCG
-	struct task_struct *owner;
-
-	rcu_read_lock();
-	owner = rcu_dereference(mm->owner);
-	only = owner && atomic_read(&mm->mm_users) == get_nr_threads(owner) + 1;
-	rcu_read_unlock();
-#endif
-	return only;
-}
-
-/**
- * ckpt_mm_unstable() - may someone outside the tree be writing to this memory?
- * @ctx: the checkpoint
- * @mm: an mm of the tree
- *
- * Context: Process context, no locks.
- */
-bool ckpt_mm_unstable(struct ckpt_ctx *ctx, struct mm_struct *mm)
-{
-	struct ckpt_holder holder;
-
-	/* The leak check finds nobody in all other cases. */
-	if (!(ckpt_image_flags(ctx) & CKPT_IMAGE_SUBTREE) || only_owner_uses(mm))
-		return false;
-	return !mm_find_holder(ctx, mm, &holder);
-}
-
 static int collect_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
 	VMA_ITERATOR(vmi, mm, 0);

@@ -20,17 +20,21 @@
  * @nr_runs: used entries of @runs
  * @nr_bvecs: used entries of @bvecs; each holds a reference on its folio
  * @nr_pages: pages in @bvecs
- * @hash_work: finds @hash
- * @hash: that of @bvecs
+ * @copy_work: fills @copy and @hash, drops @bvecs
+ * @hash: that of @copy
+ * @copy: their contents, which nobody else can change
+ * @copy_len: bytes there is room for in @copy
  * @runs: where the pages belong
- * @bvecs: their contents
+ * @bvecs: the pages
  */
 struct ckpt_batch_part {
 	unsigned int nr_runs;
 	unsigned int nr_bvecs;
 	unsigned int nr_pages;
-	struct work_struct hash_work;
+	struct work_struct copy_work;
 	u64 hash;
+	void *copy;
+	size_t copy_len;
 	struct ckpt_page_run runs[CKPT_BATCH_RUNS];
 	struct bio_vec bvecs[CKPT_BATCH_PAGES];
 };
@@ -39,22 +43,20 @@ struct ckpt_batch_part {
  * struct ckpt_batch - pages of an object on their way into the image
  * @ctx: the checkpoint
  * @objref: the mm or shared memory object that the pages belong to
- * @unstable: someone may write to the pages meanwhile
  * @filling: part that takes pages
  * @full: the other one while it is full and not written yet, or NULL
- * @parts: a full one is hashed on another CPU while the one before is written
+ * @parts: a full one is copied on another CPU while the one before is written
  */
 struct ckpt_batch {
 	struct ckpt_ctx *ctx;
 	u32 objref;
-	bool unstable;
 	struct ckpt_batch_part *filling;
 	struct ckpt_batch_part *full;
 	struct ckpt_batch_part parts[2];
 };
 
 /* batch.c */
-struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref, bool unstable);
+struct ckpt_batch *ckpt_batch_alloc(struct ckpt_ctx *ctx, u32 objref);
 void ckpt_batch_free(struct ckpt_batch *batch);
 bool ckpt_batch_page(struct ckpt_batch *batch, u64 index, struct page *page, u32 flags);
 bool ckpt_batch_cow(struct ckpt_batch *batch, u64 index, u32 src_objref, u64 src_index);
@@ -104,8 +106,6 @@ pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *folio);
 bool ckpt_vma_holds_pages(struct vm_area_struct *vma);
 
-/* mm.c */
-bool ckpt_mm_unstable(struct ckpt_ctx *ctx, struct mm_struct *mm);
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 /**

@@ -335,7 +335,7 @@ int ckpt_mm_write_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
 
 	if (objref < 0)
 		return objref;
-	pw.batch = ckpt_batch_alloc(ctx, objref, ckpt_mm_unstable(ctx, mm));
+	pw.batch = ckpt_batch_alloc(ctx, objref);
 	if (!pw.cow || !pw.batch)
 		ret = ckpt_err(ctx, -ENOMEM, "%s: no memory to save pages", ckpt_whom(ctx));
 	else

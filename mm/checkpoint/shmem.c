@@ -330,8 +330,7 @@ int ckpt_shmem_write_pages(struct ckpt_ctx *ctx, struct inode *inode, u32 objref
 	ret = ckpt_policy_write_shared(ctx, inode);
 	if (ret)
 		return ret;
-	/* Without a leak check someone outside may be writing to the pages. */
-	batch = ckpt_batch_alloc(ctx, objref, ckpt_image_flags(ctx) & CKPT_IMAGE_SUBTREE);
+	batch = ckpt_batch_alloc(ctx, objref);
 	if (!batch)
 		return ckpt_err(ctx, -ENOMEM, "shared memory: no memory to save pages");
 	ret = write_pages(ctx, inode, batch);

@@ -8,8 +8,10 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 #include "mapping.h"
+#include "stalled.h"
 
 #define PAGE	4096UL
 #define HUGE	(2UL << 20)
@@ -711,6 +713,51 @@ REFUSE(ring_of_perf, EOPNOTSUPP, "special mapping: not supported")
 	map(2 * PAGE, RW, MAP_SHARED, fd);
 	close(fd);
 	subject_ready();
+}
+
+#define WRITTEN		((unsigned char *)0x40000000)
+#define WRITTEN_LEN	(8UL << 20)
+
+static void subject_is_written_to(void)
+{
+	unsigned char *p = mmap(WRITTEN, WRITTEN_LEN, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+	size_t i;
+
+	CHECK(p == WRITTEN);
+	memset(p, 'a', WRITTEN_LEN);
+	subject_ready();
+	for (i = 0; i < WRITTEN_LEN; i += PAGE)
+		CHECK(p[i] == 'a' || p[i] == 'b');
+}
+
+static bool write_to(pid_t pid)
+{
+	struct iovec local = { malloc(WRITTEN_LEN), WRITTEN_LEN };
+	struct iovec remote = { WRITTEN, WRITTEN_LEN };
+	ssize_t n;
+
+	if (!local.iov_base)
+		return false;
+	memset(local.iov_base, 'b', WRITTEN_LEN);
+	n = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+	free(local.iov_base);
+	return n == (ssize_t)WRITTEN_LEN;
+}
+
+/* Whether the image has what was there before or after: it can be read. */
+TEST_F(refuse, outsider_writes_while_pages_leave)
+{
+	struct subject *s = &self->s;
+	struct stalled st;
+
+	ASSERT_TRUE(subject_start(s, subject_is_written_to)) subject_print(s);
+	ASSERT_TRUE(stalled_begin(&st, s, CHECKPOINT_KILL, WRITTEN_LEN / 4)) subject_print(s);
+	EXPECT_TRUE(write_to(s->pid));
+	ASSERT_GT(stalled_end(&st), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
 }
 
 TEST_F(refuse, dry_run_lists_every_mapping)
