@@ -64,7 +64,7 @@ static int shm_collect(struct ckpt_ctx *ctx, void *ptr)
 {
 	/* The file of the segment itself. */
 	ckpt_obj_account(ctx, ptr, 1);
-	return 0;
+	return ckpt_shmem_check_pages(ctx, ptr);
 }
 
 static bool attaches(void *ptr, const void *dentry)

@@ -357,11 +357,12 @@ extern const struct ckpt_obj_ops ckpt_fs_obj_ops;
 extern const struct ckpt_obj_ops ckpt_files_obj_ops;
 
 /*
- * Memory that is a file on shmem or hugetlbfs, by its dentry: who uses it. Its
- * pages, up to CKPT_REC_PAGES_END.
+ * Memory that is a file on shmem or hugetlbfs, by its dentry: who uses it, whether
+ * its pages can be saved. Its pages, up to CKPT_REC_PAGES_END.
  */
 long ckpt_shmem_users(void *dentry);
 int ckpt_shmem_find_holder(struct ckpt_ctx *ctx, void *dentry, struct ckpt_holder *holder);
+int ckpt_shmem_check_pages(struct ckpt_ctx *ctx, void *dentry);
 int ckpt_shmem_write_pages(struct ckpt_ctx *ctx, struct inode *inode, u32 objref);
 int ckpt_shmem_read_pages(struct ckpt_ctx *ctx, struct file *file);
 bool ckpt_file_shows(void *file, const void *dentry);

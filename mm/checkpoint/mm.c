@@ -118,7 +118,7 @@ static int mm_collect(struct ckpt_ctx *ctx, void *ptr)
 			return ret;
 	}
 	ret = collect_vmas(ctx, mm);
-	return ret ? ret : ckpt_mm_check_pinned(ctx, mm);
+	return ret ? ret : ckpt_mm_check_pages(ctx, mm);
 }
 
 static u32 membarrier_cmds(struct mm_struct *mm)

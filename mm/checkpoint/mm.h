@@ -97,7 +97,8 @@ int ckpt_fill_all(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_ops *o
 
 /* pages.c */
 int ckpt_mm_write_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
-int ckpt_mm_check_pinned(struct ckpt_ctx *ctx, struct mm_struct *mm);
+int ckpt_mm_check_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
+bool ckpt_folio_pinned(struct folio *folio);
 
 /* fill.c */
 int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);

@@ -24,7 +24,7 @@ enum walk_stop {
 
 /**
  * struct page_walk - a walk over the private pages of an mm
- * @batch: takes the pages; NULL to look for pinned pages only
+ * @batch: takes the pages; NULL to look for what cannot be saved only
  * @cow: pages shared with other mms
  * @check_pinned: a page of this mm may be pinned
  * @next: where to go on
@@ -66,6 +66,21 @@ static int walk_cow_page(struct page_walk *pw, u64 index, struct page *page)
 	return WALK_FULL;
 }
 
+/**
+ * ckpt_folio_pinned() - may a device or an outsider write to this memory?
+ * @folio: part of a mapping of the tree
+ *
+ * Context: Any; the caller has a reference or the page table lock.
+ */
+bool ckpt_folio_pinned(struct folio *folio)
+{
+	if (!folio_maybe_dma_pinned(folio))
+		return false;
+	/* Pins of a small one are references, of which each mapping has one, too. */
+	return folio_test_large(folio) ||
+	       folio_ref_count(folio) - folio_mapcount(folio) >= (int)GUP_PIN_COUNTING_BIAS;
+}
+
 /*
  * A relative may have the page mapped or swapped. KSM shares pages of strangers:
  * that is not a relation to restore.
@@ -84,7 +99,7 @@ static int walk_page(struct page_walk *pw, struct vm_area_struct *vma, unsigned 
 	struct folio *folio = page_folio(page);
 	u64 index = addr >> PAGE_SHIFT;
 
-	if (pw->check_pinned && folio_maybe_dma_pinned(folio))
+	if (pw->check_pinned && ckpt_folio_pinned(folio))
 		return WALK_PINNED;
 	if (!pw->batch)
 		return 0;
@@ -251,6 +266,19 @@ static int fault_in(struct mm_struct *mm, unsigned long addr)
 	return 0;
 }
 
+/*
+ * Without an anon_vma there are no private pages. Pages of shared memory are
+ * saved elsewhere, but only a page table knows that userfaultfd has poisoned one.
+ */
+static bool is_to_walk(struct page_walk *pw, struct vm_area_struct *vma)
+{
+	if (ckpt_arch_vma(vma) || (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP)))
+		return false;
+	if (pw->batch)
+		return vma->anon_vma;
+	return (vma->vm_flags & VM_MAYSHARE) || (pw->check_pinned && vma->anon_vma);
+}
+
 /* Walks from pw->next: 0 at the end, enum walk_stop, or an errno. */
 static int walk_mm(struct page_walk *pw, struct mm_struct *mm)
 {
@@ -261,8 +289,7 @@ static int walk_mm(struct page_walk *pw, struct mm_struct *mm)
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	for_each_vma(vmi, vma) {
-		/* Without an anon_vma there are no private pages. */
-		if (!vma->anon_vma || ckpt_arch_vma(vma))
+		if (!is_to_walk(pw, vma))
 			continue;
 		ret = walk_page_range_vma(vma, max(vma->vm_start, pw->next), vma->vm_end,
 					  &page_walk_ops, pw);
@@ -347,20 +374,18 @@ int ckpt_mm_write_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
 }
 
 /**
- * ckpt_mm_check_pinned() - refuse an mm with pages that a device may write to
+ * ckpt_mm_check_pages() - refuse pages that a device may write to or that are lost
  * @ctx: the checkpoint
  * @mm: its tasks are frozen
  *
  * Context: Process context, no locks.
  * Return: 0, -EINTR or -EOPNOTSUPP.
  */
-int ckpt_mm_check_pinned(struct ckpt_ctx *ctx, struct mm_struct *mm)
+int ckpt_mm_check_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
-	struct page_walk pw = { .check_pinned = true };
+	struct page_walk pw = { .check_pinned = test_bit(MMF_HAS_PINNED, &mm->flags) };
 	int ret;
 
-	if (!test_bit(MMF_HAS_PINNED, &mm->flags))
-		return 0;
 	do {
 		ret = walk_mm(&pw, mm);
 	} while (ret == WALK_FAULT);

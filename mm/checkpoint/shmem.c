@@ -17,6 +17,7 @@
 #include <linux/memfd.h>
 #include <linux/mount.h>
 #include <linux/pagemap.h>
+#include <linux/pagevec.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -183,7 +184,7 @@ static unsigned int *seals_of(struct inode *inode)
 	return ckpt_hugetlb_shift(inode) ? ckpt_hugetlb_seals(inode) : &SHMEM_I(inode)->seals;
 }
 
-/* One page with a reference on its folio, NULL if it is a hole after all. */
+/* One page with a reference on its folio; NULL if it is a hole after all. */
 static struct page *shmem_page(struct inode *inode, pgoff_t index)
 {
 	struct folio *folio = NULL;
@@ -197,7 +198,10 @@ static struct page *shmem_page(struct inode *inode, pgoff_t index)
 	if (!folio)
 		return NULL;
 	folio_unlock(folio);
-	return folio_file_page(folio, index);
+	if (!folio_contain_hwpoisoned_page(folio))
+		return folio_file_page(folio, index);
+	folio_put(folio);
+	return ERR_PTR(-EHWPOISON);
 }
 
 static int add_page(struct ckpt_batch *batch, pgoff_t index, struct page *page)
@@ -336,6 +340,53 @@ int ckpt_shmem_write_pages(struct ckpt_ctx *ctx, struct inode *inode, u32 objref
 	ret = write_pages(ctx, inode, batch);
 	ckpt_batch_free(batch);
 	return ret ? ret : ckpt_write(ctx, CKPT_REC_PAGES_END, NULL, 0);
+}
+
+/* io_uring, udmabuf and the like write to pages that they neither map nor have open. */
+static const char *folio_obstacle(struct folio *folio)
+{
+	if (folio_contain_hwpoisoned_page(folio))
+		return "cannot be read";
+	return ckpt_folio_pinned(folio) ? "pinned for I/O: not supported" : NULL;
+}
+
+static const char *find_obstacle(struct address_space *mapping, pgoff_t *at)
+{
+	const char *what = NULL;
+	struct folio_batch batch;
+	pgoff_t next = 0;
+	unsigned int i;
+
+	folio_batch_init(&batch);
+	while (!what && filemap_get_folios(mapping, &next, ULONG_MAX, &batch)) {
+		for (i = 0; !what && i < folio_batch_count(&batch); i++) {
+			what = folio_obstacle(batch.folios[i]);
+			*at = batch.folios[i]->index;
+		}
+		folio_batch_release(&batch);
+		cond_resched();
+	}
+	return what;
+}
+
+/**
+ * ckpt_shmem_check_pages() - refuse pages that someone else may write to or that are lost
+ * @ctx: the checkpoint
+ * @ptr: dentry of shared memory
+ *
+ * Context: May sleep.
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int ckpt_shmem_check_pages(struct ckpt_ctx *ctx, void *ptr)
+{
+	struct dentry *dentry = ptr;
+	const char *what;
+	pgoff_t at;
+
+	what = find_obstacle(d_inode(dentry)->i_mapping, &at);
+	if (!what)
+		return 0;
+	return ckpt_refuse(ctx, -EOPNOTSUPP, "shared memory %pd: page %lu: %s", dentry, at, what);
 }
 
 static int shmem_checkpoint(struct ckpt_ctx *ctx, void *ptr)
@@ -569,6 +620,7 @@ const struct ckpt_obj_ops ckpt_shmem_obj_ops = {
 	.ref_drop = shmem_ref_drop,
 	.ref_users = ckpt_shmem_users,
 	.find_holder = ckpt_shmem_find_holder,
+	.collect = ckpt_shmem_check_pages,
 	.checkpoint = shmem_checkpoint,
 	.restore = shmem_restore,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Special kinds of memory: what comes back as it was, and what is refused by name. */
+#include <linux/io_uring.h>
 #include <linux/memfd.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
@@ -677,6 +678,50 @@ SURVIVE(zeros_before_a_memfd)
 	CHECK_EQ(q[PAGE], 'x');
 }
 
+/* The shared memory has nothing of it. */
+REFUSE(poison_before_shared_memory, EOPNOTSUPP, "cannot be read")
+{
+	unsigned char *p = map(4 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+	int uffd = stand_before(p, 4 * PAGE, UFFD_FEATURE_POISON);
+	struct uffdio_poison poison = { };
+
+	poison.range.start = (unsigned long)p + PAGE;
+	poison.range.len = PAGE;
+	CHECK(!ioctl(uffd, UFFDIO_POISON, &poison));
+	close(uffd);
+	subject_ready();
+}
+
+static bool can_poison(void)
+{
+	return !madvise(NULL, 0, MADV_HWPOISON);
+}
+
+/* The child is told by SIGBUS. */
+static void poison_page(int fd)
+{
+	pid_t kid = fork();
+
+	if (!kid) {
+		unsigned char *p = map(PAGE, RW, MAP_SHARED, fd);
+
+		p[0] = 1;
+		CHECK(!madvise(p, PAGE, MADV_HWPOISON));
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
+}
+
+REFUSE_IF(poisoned_memfd, can_poison(), "no CONFIG_MEMORY_FAILURE", EOPNOTSUPP,
+	  "shared memory memfd:poisoned: page 0: cannot be read")
+{
+	int fd = syscall(SYS_memfd_create, "poisoned", 0);
+
+	CHECK(!ftruncate(fd, 2 * PAGE));
+	poison_page(fd);
+	subject_ready();
+}
+
 static int secret_memory(void)
 {
 	int fd = syscall(SYS_memfd_secret, 0);
@@ -713,6 +758,58 @@ REFUSE(ring_of_perf, EOPNOTSUPP, "special mapping: not supported")
 	map(2 * PAGE, RW, MAP_SHARED, fd);
 	close(fd);
 	subject_ready();
+}
+
+#define PINNED	5
+
+static void subject_has_memfd(void)
+{
+	CHECK_EQ(dup2(syscall(SYS_memfd_create, "pinned", 0), PINNED), PINNED);
+	CHECK(!close_range(3, PINNED - 1, 0) && !ftruncate(PINNED, 4 * PAGE));
+	map(4 * PAGE, RW, MAP_SHARED, PINNED)[2 * PAGE] = 1;
+	subject_ready();
+}
+
+/* A ring that has @fd for a buffer; it neither maps it nor has it open. */
+static int pin_memory(int fd, size_t len)
+{
+	struct io_uring_params params = {};
+	int ring = syscall(SYS_io_uring_setup, 4, &params);
+	void *p = mmap(NULL, len, RW, MAP_SHARED, fd, 0);
+	struct iovec iov = { p, len };
+
+	if (p == MAP_FAILED || syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS,
+				       &iov, 1) || munmap(p, len))
+		return -1;
+	return ring;
+}
+
+TEST_F(refuse, outsider_can_write_what_it_does_not_map)
+{
+	struct subject *s = &self->s;
+	long ret = -1;
+	int ring, fd, ms;
+	char path[64];
+
+	ASSERT_TRUE(subject_start(s, subject_has_memfd)) subject_print(s);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, PINNED);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	ring = pin_memory(fd, 4 * PAGE);
+	ASSERT_GE(ring, 0);
+	close(fd);
+	EXPECT_EQ(subject_checkpoint(s, 0), -EOPNOTSUPP);
+	EXPECT_TRUE(log_has(s, "shared memory memfd:pinned: page 0: pinned for I/O"))
+		subject_print(s);
+	close(ring);
+	/* the kernel takes its time to unpin */
+	for (ms = 0; ret < 0 && ms < SUBJECT_TIMEOUT_MS; ms += 20) {
+		subject_sleep_ms(20);
+		ret = subject_checkpoint(s, 0);
+	}
+	EXPECT_GT(ret, 0) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
 }
 
 #define WRITTEN		((unsigned char *)0x40000000)
