@@ -267,15 +267,17 @@ static int fault_in(struct mm_struct *mm, unsigned long addr)
 }
 
 /*
- * Without an anon_vma there are no private pages. Pages of shared memory are
- * saved elsewhere, but only a page table knows that userfaultfd has poisoned one.
+ * Without an anon_vma there are no private pages. Memory that the kernel may
+ * take away is not saved: what random numbers come from must not come back twice.
+ * Pages of shared memory are saved elsewhere, but only a page table knows that
+ * userfaultfd has poisoned one.
  */
 static bool is_to_walk(struct page_walk *pw, struct vm_area_struct *vma)
 {
 	if (ckpt_arch_vma(vma) || (vma->vm_flags & (VM_IO | VM_PFNMAP | VM_MIXEDMAP)))
 		return false;
 	if (pw->batch)
-		return vma->anon_vma;
+		return vma->anon_vma && !(vma->vm_flags & VM_DROPPABLE);
 	return (vma->vm_flags & VM_MAYSHARE) || (pw->check_pinned && vma->anon_vma);
 }
 

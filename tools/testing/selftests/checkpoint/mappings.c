@@ -519,6 +519,30 @@ SURVIVE(sealed_mappings)
 	CHECK(!mprotect(p + 3 * PAGE, PAGE, PROT_READ));
 }
 
+static void subject_droppable(void)
+{
+	unsigned char *p = map(4 * PAGE, RW, MAP_ANONYMOUS | MAP_DROPPABLE, -1);
+	int i;
+
+	memset(p, 0x66, 4 * PAGE);
+	subject_ready();
+	for (i = 0; i < 4; i++)
+		CHECK_EQ(p[i * PAGE + i], 0);
+}
+
+/* It is where vgetrandom() has its state: random numbers must not repeat. */
+TEST_F(refuse, droppable_memory_is_dropped)
+{
+	struct subject *s = &self->s;
+
+	ASSERT_TRUE(subject_start(s, subject_droppable)) subject_print(s);
+	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
 /* The pages may go at any time: they hold what was written or zeros, never anything else. */
 SURVIVE(droppable_memory)
 {
