@@ -20,6 +20,10 @@
 #define IA32_LIMIT	0xffffe000UL
 #define IA32_LIMIT_3GB	0xc0000000UL
 
+/* As map_vdso() maps them. */
+#define VDSO_CODE_FLAGS	(VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_DONTEXPAND)
+#define VDSO_DATA_FLAGS	(VM_READ | VM_MAYREAD | VM_IO | VM_PFNMAP | VM_DONTDUMP | VM_DONTEXPAND)
+
 /**
  * ckpt_arch_vma() - is this mapping the architecture's?
  * @vma: a mapping
@@ -30,6 +34,7 @@
  */
 bool ckpt_arch_vma(struct vm_area_struct *vma)
 {
+	vm_flags_t flags = vma->vm_flags & ~VM_SOFTDIRTY;
 	const struct vdso_image *image;
 	unsigned long text;
 
@@ -39,11 +44,11 @@ bool ckpt_arch_vma(struct vm_area_struct *vma)
 	text = (unsigned long)vma->vm_mm->context.vdso;
 	if (!image || !text)
 		return false;
-	/* It comes back as exec() maps it. */
-	if (vma->vm_flags & VM_SEALED || vma_pkey(vma))
-		return false;
-	return (vma->vm_start == text && vma->vm_end == text + image->size) ||
-	       (vma->vm_start == text + image->sym_vvar_start && vma->vm_end == text);
+	/* It comes back as exec() maps it: neither protected, sealed nor advised otherwise. */
+	if (vma->vm_start == text && vma->vm_end == text + image->size)
+		return flags == VDSO_CODE_FLAGS;
+	return vma->vm_start == text + image->sym_vvar_start && vma->vm_end == text &&
+	       flags == VDSO_DATA_FLAGS;
 }
 
 /**

@@ -631,9 +631,9 @@ SURVIVE(names_of_anonymous_memory)
 	check_name(p, NULL);
 }
 
-REFUSE(sealed_vdso, EOPNOTSUPP, "vdso without its data pages, or changed")
+static void *find_vdso(size_t *len)
 {
-	unsigned long start = 0, end;
+	unsigned long start = 0, end = 0;
 	FILE *f = fopen("/proc/self/maps", "r");
 	char line[512];
 
@@ -642,7 +642,36 @@ REFUSE(sealed_vdso, EOPNOTSUPP, "vdso without its data pages, or changed")
 		if (strstr(line, "[vdso]"))
 			CHECK_EQ(sscanf(line, "%lx-%lx", &start, &end), 2);
 	fclose(f);
-	CHECK(start && !syscall(__NR_mseal, start, end - start, 0));
+	CHECK(start);
+	*len = end - start;
+	return (void *)start;
+}
+
+REFUSE(sealed_vdso, EOPNOTSUPP, "vdso without its data pages, or changed")
+{
+	size_t len;
+	void *vdso = find_vdso(&len);
+
+	CHECK(!syscall(__NR_mseal, vdso, len, 0));
+	subject_ready();
+}
+
+REFUSE(protected_vdso, EOPNOTSUPP, "vdso without its data pages, or changed")
+{
+	size_t len;
+	void *vdso = find_vdso(&len);
+
+	CHECK(!mprotect(vdso, len, PROT_READ | PROT_WRITE | PROT_EXEC));
+	subject_ready();
+	CHECK(!mprotect(vdso, len, PROT_READ | PROT_EXEC));
+}
+
+REFUSE(vdso_that_is_not_for_children, EOPNOTSUPP, "vdso without its data pages, or changed")
+{
+	size_t len;
+	void *vdso = find_vdso(&len);
+
+	CHECK(!madvise(vdso, len, MADV_DONTFORK));
 	subject_ready();
 }
 
