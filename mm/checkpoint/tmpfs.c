@@ -12,6 +12,7 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+#include <linux/posix_acl.h>
 #include <linux/security.h>
 #include <linux/shmem_fs.h>
 #include <linux/xattr.h>
@@ -65,11 +66,24 @@ static bool has_only_labels(struct simple_xattrs *xattrs)
 	return !node;
 }
 
+static bool has_acl(struct inode *inode)
+{
+	struct posix_acl *acl;
+
+	if (!IS_ENABLED(CONFIG_FS_POSIX_ACL))
+		return false;
+	acl = get_inode_acl(inode, ACL_TYPE_ACCESS);
+	if (IS_ERR_OR_NULL(acl))
+		return false;
+	posix_acl_release(acl);
+	return true;
+}
+
 /**
  * ckpt_tmpfs_obstacle() - why a file in memory cannot be made again
  * @file: an unlinked file of a tmpfs, or a memfd, also one of huge pages
  *
- * Context: Any.
+ * Context: May sleep.
  * Return: The reason as text, or NULL.
  */
 const char *ckpt_tmpfs_obstacle(struct file *file)
@@ -80,11 +94,13 @@ const char *ckpt_tmpfs_obstacle(struct file *file)
 		return "set-user-ID, set-group-ID or sticky bit";
 	if (had_several_names(inode))
 		return "had several names";
-	/* hugetlbfs has neither. */
+	/* hugetlbfs has none of these. */
 	if (is_file_hugepages(file))
 		return NULL;
 	if (!has_only_labels(&SHMEM_I(inode)->xattrs))
 		return "extended attributes";
+	if (has_acl(inode))
+		return "access control list";
 	if (SHMEM_I(inode)->fsflags)
 		return "attributes (chattr)";
 	return NULL;

@@ -346,4 +346,38 @@ REFUSE(attributes_of_a_memfd, EOPNOTSUPP, "attributes (chattr)")
 	subject_ready();
 }
 
+/* What setfacl -m u:1000:r writes */
+static void set_acl(int fd)
+{
+	static const struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entry[5];
+	} acl = {
+		.version = 2,
+		.entry = {
+			{ 1, 6, -1 }, { 2, 4, 1000 }, { 4, 4, -1 }, { 16, 4, -1 }, { 32, 0, -1 },
+		},
+	};
+
+	CHECK(!fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0));
+}
+
+REFUSE(access_control_list, EOPNOTSUPP, "access control list")
+{
+	int fd = create();
+
+	set_acl(fd);
+	CHECK(!unlink(NAME));
+	subject_ready();
+}
+
+REFUSE(access_control_list_of_a_memfd, EOPNOTSUPP, "access control list")
+{
+	set_acl(syscall(SYS_memfd_create, "attributes", 0));
+	subject_ready();
+}
+
 TEST_HARNESS_MAIN
