@@ -141,7 +141,9 @@ int ckpt_vma_collect(struct ckpt_ctx *ctx, struct vm_area_struct *vma)
 	ret = ckpt_obj_collect(ctx, vma->vm_file, &ckpt_file_obj_ops);
 	if (ret >= 0 && is_program(vma))
 		ckpt_obj_mark(ctx, vma->vm_file);
-	if (ret >= 0 && ckpt_file_is_shmem(vma->vm_file))
+	/* The contents of what the restarter brings are not ours to save. */
+	if (ret >= 0 && ckpt_file_is_shmem(vma->vm_file) &&
+	    !ckpt_file_external_key(ctx, vma->vm_file))
 		ret = ckpt_obj_collect(ctx, vma->vm_file->f_path.dentry, &ckpt_shmem_obj_ops);
 	if (ret >= 0)
 		ret = ckpt_shm_collect_mapping(ctx, vma->vm_file);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Descriptors that lead outside: declared at the checkpoint, replaced at the restart. */
+#include <linux/memfd.h>
+
 #include "ckpt_test.h"
 
 FIXTURE(external)
@@ -130,6 +132,48 @@ TEST_F(external, missing_at_restart)
 	EXPECT_TRUE(log_has(&self->s, "out")) subject_print(&self->s);
 	EXPECT_EQ(kill(self->s.pid, 0), -1);
 	self->s.pid = 0;
+}
+
+#define SHARED	((char *)0x40000000)
+
+static void subject_maps_memfd(void)
+{
+	CHECK_EQ(dup2(syscall(SYS_memfd_create, "shared", 0), 7), 7);
+	CHECK(!close_range(3, 6, 0) && !ftruncate(7, 8192));
+	CHECK(mmap(SHARED, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, 7, 0) ==
+	      SHARED);
+	memcpy(SHARED, "before", 7);
+	subject_ready();
+	CHECK(!strcmp(SHARED, "outside"));
+	memcpy(SHARED, "after", 6);
+}
+
+/* Memory that is outside is not saved: it is the restarter's afterwards. */
+TEST_F(refuse, mapped_memory_is_replaced)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)"memory" };
+	struct subject *s = &self->s;
+	char buf[8] = "";
+	int pidfd;
+
+	ASSERT_TRUE(subject_start(s, subject_maps_memfd)) subject_print(s);
+	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
+	ext.fd = syscall(SYS_pidfd_getfd, pidfd, 7, 0);
+	ASSERT_GE(ext.fd, 0);
+	close(pidfd);
+	EXPECT_EQ(checkpoint_with(s, NULL, 0), -EAGAIN) subject_print(s);
+	ASSERT_GT(checkpoint_with(s, &ext, CHECKPOINT_KILL), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	close(ext.fd);
+	ext.fd = syscall(SYS_memfd_create, "other", MFD_CLOEXEC);
+	ASSERT_EQ(ftruncate(ext.fd, 8192), 0);
+	ASSERT_EQ(pwrite(ext.fd, "outside", 8, 0), 8);
+	ASSERT_EQ(restart_with(s, &ext), s->pid) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	EXPECT_EQ(pread(ext.fd, buf, 6, 0), 6);
+	EXPECT_STREQ(buf, "after");
+	close(ext.fd);
+	s->pid = 0;
 }
 
 TEST_HARNESS_MAIN
