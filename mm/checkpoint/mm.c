@@ -8,7 +8,6 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/khugepaged.h>
-#include <linux/ksm.h>
 #include <linux/membarrier.h>
 #include <linux/namei.h>
 #include <linux/rseq.h>
@@ -434,6 +433,16 @@ static int set_mdwe(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 flags)
 	return 0;
 }
 
+/* ksm_enable_merge_any() would mark those mappings, too, that MADV_UNMERGEABLE has excepted. */
+static int merge_by_default(struct mm_struct *mm)
+{
+	int ret = ckpt_ksm_enter(mm);
+
+	if (!ret)
+		set_bit(MMF_VM_MERGE_ANY, &mm->flags);
+	return ret;
+}
+
 /* What would get in the way of mapping and filling comes last. */
 static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_mm *rec)
 {
@@ -450,11 +459,8 @@ static int set_late(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckp
 		if (rec->flags & def_flag_table[i].image)
 			mm->def_flags |= def_flag_table[i].vm;
 	tell_khugepaged(mm);
-	if (rec->flags & CKPT_MM_MERGE_ANY) {
-		mmap_write_lock(mm);
-		ret = ksm_enable_merge_any(mm);
-		mmap_write_unlock(mm);
-	}
+	if (rec->flags & CKPT_MM_MERGE_ANY)
+		ret = merge_by_default(mm);
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: cannot enable KSM", ckpt_whom(ctx));
 	ret = set_mdwe(ctx, mm, rec->flags);

@@ -8,6 +8,7 @@
 #include <linux/bvec.h>
 #include <linux/checkpoint.h>
 #include <linux/err.h>
+#include <linux/ksm.h>
 #include <linux/mm.h>
 #include <linux/workqueue.h>
 
@@ -107,6 +108,15 @@ pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *folio);
 bool ckpt_vma_holds_pages(struct vm_area_struct *vma);
 
+/* Lets ksmd look at an mm. Without ksmd there is nobody to be told. */
+static inline int ckpt_ksm_enter(struct mm_struct *mm)
+{
+#ifdef CONFIG_KSM
+	if (!test_bit(MMF_VM_MERGEABLE, &mm->flags))
+		return __ksm_enter(mm);
+#endif
+	return 0;
+}
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 /**

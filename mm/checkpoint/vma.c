@@ -4,7 +4,6 @@
  */
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
-#include <linux/ksm.h>
 #include <linux/memfd.h>
 #include <linux/mempolicy.h>
 #include <linux/mm_inline.h>

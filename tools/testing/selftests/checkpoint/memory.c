@@ -284,6 +284,25 @@ SURVIVE(maps_are_equal)
 	compare_maps(subject_ready);
 }
 
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE	67
+#define PR_GET_MEMORY_MERGE	68
+#endif
+
+SURVIVE_IF(merged_by_default_but_for_some, !access("/sys/kernel/mm/ksm", F_OK), "no CONFIG_KSM")
+{
+	unsigned char *p;
+
+	CHECK(!prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0));
+	p = map(NULL, 4 * PAGE, RW, ANON, -1, 0);
+	fill(p, 4 * PAGE);
+	CHECK(!madvise(p + PAGE, 2 * PAGE, MADV_UNMERGEABLE));
+	compare_maps(subject_ready);
+	CHECK_EQ(prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0), 1);
+	CHECK(!prctl(PR_SET_MEMORY_MERGE, 0, 0, 0, 0));
+	verify(p, 4 * PAGE);
+}
+
 static char *read_all(const char *path, size_t *len)
 {
 	static char bufs[2][65536];
