@@ -120,6 +120,15 @@ static int walk_zero_page(struct page_walk *pw, struct vm_area_struct *vma, unsi
 	       0 : WALK_FULL;
 }
 
+/* fork() leaves the mark of shared pages behind when the child has gone. */
+static bool huge_is_exclusive(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return PageAnonExclusive(page) ||
+	       (folio_mapcount(folio) == 1 && !folio_test_swapcache(folio));
+}
+
 static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
 		     unsigned long end, struct page_walk *pw)
 {
@@ -134,7 +143,7 @@ static int walk_huge(pmd_t *pmd, struct vm_area_struct *vma, unsigned long addr,
 	page = vm_normal_page_pmd(vma, addr, *pmd);
 	if (!page || !PageAnon(page))
 		return 0;
-	exclusive = PageAnonExclusive(page);
+	exclusive = huge_is_exclusive(page);
 	page += (addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT;
 	for (; addr < end; addr += PAGE_SIZE, page++) {
 		ret = walk_page(pw, vma, addr, page, exclusive, CKPT_RUN_HUGE);

@@ -115,6 +115,22 @@ SURVIVE(huge_pages_shared_with_a_child)
 	CHECK_EQ(status, 0);
 }
 
+SURVIVE(huge_pages_that_a_child_shared)
+{
+	unsigned char *p = huge_area(4 * HUGE);
+	pid_t kid;
+
+	fill(p, 4 * HUGE, 5);
+	kid = fork();
+	if (!kid)
+		_exit(p[0] != 5);
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
+	CHECK_EQ(smaps_kb(p, "AnonHugePages"), 4 * HUGE >> 10);
+	subject_ready();
+	CHECK_EQ(smaps_kb(p, "AnonHugePages"), 4 * HUGE >> 10);
+	verify(p, 4 * HUGE, 5);
+}
+
 SURVIVE(locked_memory)
 {
 	unsigned char *p = map(16 * PAGE, RW, ANON, -1);
