@@ -2,6 +2,7 @@
 /* Credentials: saved exactly, and never more than the restarter may give. */
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/kcmp.h>
 #include <linux/securebits.h>
 #include <pthread.h>
 #include <sys/fsuid.h>
@@ -177,14 +178,11 @@ static void become_user(void)
 static bool user_may_look(pid_t pid)
 {
 	pid_t kid = fork();
-	char path[64], c;
-	int fd, status;
+	int status;
 
 	if (!kid) {
 		become_user();
-		snprintf(path, sizeof(path), "/proc/%d/io", pid);
-		fd = open(path, O_RDONLY);
-		_exit(fd < 0 || read(fd, &c, 1) != 1);
+		_exit(syscall(SYS_kcmp, getpid(), pid, KCMP_SYSVSEM, 0, 0) < 0);
 	}
 	CHECK_EQ(waitpid(kid, &status, 0), kid);
 	return !status;
@@ -237,14 +235,14 @@ SURVIVE(limit_of_processes_that_was_exceeded)
 
 	kid = fork();
 	if (!kid) {
-		CHECK(!setresuid(1000, 1000, 1000));
+		CHECK(!setresuid(4321, 4321, 4321));
 		idle(NULL);
 	}
-	while (owner_of(kid) != 1000)
+	while (owner_of(kid) != 4321)
 		subject_sleep_ms(1);
 	CHECK(!chmod(".", 0777));
 	CHECK(!setrlimit(RLIMIT_NPROC, &limit));
-	CHECK(!setresuid(1000, 1000, 1000));
+	CHECK(!setresuid(4321, 4321, 4321));
 	subject_ready();
 	CHECK(execv("/bin/true", argv) == -1 && errno == EAGAIN);
 	CHECK(!kill(kid, SIGKILL));
@@ -256,44 +254,76 @@ SURVIVE(limit_of_processes_that_was_exceeded)
 
 static pthread_t first_thread;
 
-static int kill_status(pid_t pid, int sig)
+static void *outlive_first_thread(void *unused)
+{
+	sigset_t set;
+	int sig;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK(!pthread_join(first_thread, NULL));
+	CHECK(!sigwait(&set, &sig));
+	_exit(prctl(PR_GET_DUMPABLE) ? 7 : 8);
+}
+
+static void leave_it_to_the_second_thread(void)
+{
+	pthread_t second;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK(!sigprocmask(SIG_BLOCK, &set, NULL));
+	become_user();
+	CHECK(!prctl(PR_SET_DUMPABLE, 1));
+	first_thread = pthread_self();
+	CHECK(!pthread_create(&second, NULL, outlive_first_thread, NULL));
+	pthread_exit(NULL);
+}
+
+static int kill_by_user(pid_t pid, int sig)
 {
 	pid_t kid = fork();
 	int status;
 
-	if (!kid)
+	if (!kid) {
+		become_user();
 		_exit(kill(pid, sig) ? errno : 0);
+	}
 	CHECK_EQ(waitpid(kid, &status, 0), kid);
 	CHECK(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
 
-static void *outlive_first_thread(void *unused)
+static void wait_first_thread_dead(pid_t pid)
 {
-	char before[NR_CRED_LINES][256];
+	char line[256];
 
-	CHECK(!pthread_join(first_thread, NULL));
-	CHECK_EQ(kill_status(getpid(), 0), 0);
-	cred_status(getpid(), before);
-	/* The dumpable state is the process's, not that of the dead thread. */
-	CHECK(!prctl(PR_SET_DUMPABLE, 1));
-	subject_ready();
-	CHECK_EQ(prctl(PR_GET_DUMPABLE), 1);
-	same_cred_status(getpid(), before);
-	CHECK_EQ(kill_status(getpid(), 0), 0);
-	_exit(0);
+	do {
+		subject_sleep_ms(1);
+		status_line(pid, "State:", line);
+	} while (!strchr(line, 'Z'));
 }
 
 /* Who may send signals to a process depends on its first thread, even if that is dead. */
 SURVIVE(dead_leader_of_another_user)
 {
-	pthread_t second;
+	char before[NR_CRED_LINES][256];
+	pid_t kid = fork();
+	int status;
 
-	CHECK(!chmod(".", 0777));
-	CHECK(!setresuid(1000, 1000, 1000));
-	first_thread = pthread_self();
-	CHECK(!pthread_create(&second, NULL, outlive_first_thread, NULL));
-	pthread_exit(NULL);
+	if (!kid)
+		leave_it_to_the_second_thread();
+	wait_first_thread_dead(kid);
+	CHECK_EQ(kill_by_user(kid, 0), 0);
+	CHECK(user_may_look(kid));
+	cred_status(kid, before);
+	subject_ready();
+	same_cred_status(kid, before);
+	CHECK(user_may_look(kid));
+	CHECK_EQ(kill_by_user(kid, SIGUSR1), 0);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(WEXITSTATUS(status), 7);
 }
 
 /* The ids that the root of the user namespace may use, by those of the test's. */
