@@ -16,6 +16,15 @@
 #define SCHED_RESET_ON_FORK	0x40000000
 #endif
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE		65
+#define PR_GET_MDWE		66
+#define PR_MDWE_REFUSE_EXEC_GAIN 1
+#endif
+#ifndef PR_MDWE_NO_INHERIT
+#define PR_MDWE_NO_INHERIT	2
+#endif
+
 static const struct {
 	int policy, priority;
 } policies[] = {
@@ -154,6 +163,23 @@ SURVIVE_IF(memory_is_merged, can_merge(), "no CONFIG_KSM")
 static long membarrier(int cmd)
 {
 	return syscall(SYS_membarrier, cmd, 0, 0);
+}
+
+/* That memory does not become code, which children may forget */
+SURVIVE(mdwe_that_children_do_not_inherit)
+{
+	const int mdwe = PR_MDWE_REFUSE_EXEC_GAIN | PR_MDWE_NO_INHERIT;
+	int status;
+	pid_t kid;
+
+	CHECK(!prctl(PR_SET_MDWE, mdwe, 0, 0, 0));
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), mdwe);
+	kid = fork();
+	if (!kid)
+		_exit(prctl(PR_GET_MDWE, 0, 0, 0, 0));
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
 }
 
 SURVIVE(membarrier_registrations)

@@ -688,6 +688,44 @@ TEST_F(refuse, cgroup_of_another)
 		subject_sleep_ms(1);
 }
 
+static void subject_without_privileges(void)
+{
+	CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+	CHECK_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), 0);
+	subject_ready();
+	CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
+	CHECK_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), PR_MDWE_REFUSE_EXEC_GAIN);
+}
+
+static int restart_confined(struct subject *s)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0))
+		return 255;
+	if (subject_restart(s, 0) != s->pid || subject_finish(s)) {
+		subject_print(s);
+		return 1;
+	}
+	return 0;
+}
+
+/* What confines the restarter confines what it restarts. */
+TEST_F(refuse, restart_does_not_free_from_what_confines_the_restarter)
+{
+	int status;
+	pid_t kid;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_without_privileges)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	kid = fork();
+	if (!kid)
+		_exit(restart_confined(&self->s));
+	self->s.pid = 0;
+	ASSERT_EQ(waitpid(kid, &status, 0), kid);
+	EXPECT_EQ(status, 0);
+}
+
 TEST_F(refuse, restart_does_not_grant_root)
 {
 	ASSERT_TRUE(subject_start(&self->s, subject_idle)) subject_print(&self->s);

@@ -54,6 +54,20 @@ static void check_attr(const struct attr *set)
 	CHECK_EQ(got.period, set->period);
 }
 
+/* Of an ordinary task that has asked for one */
+SURVIVE(time_slice)
+{
+	const struct attr attr = {
+		.size = sizeof(attr), .policy = SCHED_OTHER, .nice = 3, .runtime = 7000000,
+	};
+
+	CHECK(!set_attr(0, &attr));
+	CHECK_EQ(get_attr().runtime, attr.runtime);
+	subject_ready();
+	CHECK_EQ(get_attr().runtime, attr.runtime);
+	CHECK_EQ(get_attr().nice, attr.nice);
+}
+
 SURVIVE(deadline)
 {
 	const struct attr attr = {
