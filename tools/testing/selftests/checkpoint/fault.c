@@ -6,14 +6,23 @@
  * that could not be restored nothing is left.
  *
  * Needs CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC and CONFIG_FAULT_INJECTION_DEBUG_FS.
- * CKPT_FAULT_SECONDS is the time for each test (40): if it is too short for all
- * allocations, they are skipped evenly.
+ * CKPT_FAULT_SECONDS is the time for each test with each subject (40): if it is
+ * too short for all allocations, they are skipped evenly.
  */
+#include <asm/ldt.h>
+#include <grp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
+#include <sys/io.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
+#include <sys/time.h>
 
+#include <linux/filter.h>
+#include <linux/ioprio.h>
 #include <linux/mempolicy.h>
+#include <linux/seccomp.h>
 
 #include "census.h"
 
@@ -98,7 +107,7 @@ static bool prepare_faults(void)
 	       set_fault("fail_page_alloc", "ignore-gfp-highmem", 0);
 }
 
-/* The subject: small, with something of everything */
+/* The subjects: small, with something of everything */
 
 static void *wait_for_ever(void *arg)
 {
@@ -176,6 +185,147 @@ static void subject_of_all_sorts(void)
 	CHECK(!memcmp(p, "data", 4));
 }
 
+static void set_timers(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec in_a_day = { .it_value.tv_sec = 86400 };
+	struct itimerval it = { .it_value.tv_sec = 86400 };
+	timer_t id;
+
+	CHECK(!timer_create(CLOCK_MONOTONIC, &event, &id));
+	CHECK(!timer_settime(id, 0, &in_a_day, NULL));
+	CHECK(!timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &id));
+	CHECK(!timer_settime(id, 0, &in_a_day, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &it, NULL) && !setitimer(ITIMER_PROF, &it, NULL));
+}
+
+/* What is of this processor */
+static void set_segments_and_ports(void)
+{
+	struct user_desc desc = { .entry_number = 3, .limit = 4095, .seg_32bit = 1 };
+
+	CHECK(!syscall(SYS_modify_ldt, 0x11, &desc, sizeof(desc)));
+	CHECK(!ioperm(0x80, 1, 1));
+}
+
+static char dispatch_selector = SYSCALL_DISPATCH_FILTER_ALLOW;
+
+static void filter_calls(void)
+{
+	struct sock_filter allow[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog prog = { .len = 1, .filter = allow };
+
+	CHECK(!prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &dispatch_selector));
+	CHECK(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
+	CHECK(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog));
+}
+
+static void become_somebody_else(void)
+{
+	gid_t groups[] = { 5, 7, 11 };
+
+	CHECK(!chmod(".", 0777));
+	CHECK(!setgroups(3, groups) && !setresgid(100, 101, 102));
+	CHECK(!setresuid(1000, 1001, 1002));
+}
+
+/* One process that has asked for all sorts of things */
+static void subject_of_settings(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+	stack_t stack = { .ss_sp = malloc(SIGSTKSZ), .ss_size = SIGSTKSZ };
+	cpu_set_t cpus;
+	int fd;
+
+	set_timers();
+	set_segments_and_ports();
+	fd = memfd_create("memfd", MFD_ALLOW_SEALING);
+	CHECK_EQ(write(fd, "data", 4), 4);
+	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_GROW));
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+	CHECK(!sched_setaffinity(0, sizeof(cpus), &cpus));
+	CHECK(!sched_setscheduler(0, SCHED_RR, &param));
+	CHECK(!sigaltstack(&stack, NULL));
+	become_somebody_else();
+	filter_calls();
+	CHECK(!prctl(PR_SET_TSC, PR_TSC_SIGSEGV));
+	subject_ready();
+	CHECK(getuid() == 1000 && !sched_getaffinity(0, sizeof(cpus), &cpus));
+	CHECK_EQ(CPU_COUNT(&cpus), 1);
+}
+
+static int peer_body(void *unused)
+{
+	for (;;)
+		syscall(SYS_pause);
+	return 0;
+}
+
+/* Its first thread is dead. */
+static void be_a_survivor(void)
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, wait_for_ever, NULL));
+	become_somebody_else();
+	pthread_exit(NULL);
+}
+
+static void wait_in_vfork(void)
+{
+	if (!vfork()) {
+		subject_touch("vfork");
+		for (;;)
+			pause();
+	}
+	_exit(0);
+}
+
+static void start_kid(void (*fn)(void))
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid)
+		fn();
+}
+
+static void die_as_somebody_else(void)
+{
+	become_somebody_else();
+	_exit(1);
+}
+
+static void stop(void)
+{
+	raise(SIGSTOP);
+	wait_for_ever(NULL);
+}
+
+/* Processes that share, are dead, are stopped, or wait for each other */
+static void subject_of_relatives(void)
+{
+	static _Alignas(16) char stack[16384];
+	siginfo_t info;
+
+	CHECK(!syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+		       IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 2)));
+	CHECK(clone(peer_body, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | CLONE_FILES |
+		    CLONE_FS | CLONE_IO | SIGCHLD, NULL) > 0);
+	start_kid(be_a_survivor);
+	start_kid(wait_in_vfork);
+	start_kid(stop);
+	start_kid(die_as_somebody_else);
+	CHECK(!waitid(P_ALL, 0, &info, WEXITED | WNOWAIT));
+	CHECK(!waitid(P_ALL, 0, &info, WSTOPPED | WNOWAIT));
+	while (access("vfork", F_OK))
+		subject_sleep_ms(1);
+	subject_sleep_ms(50);
+	subject_ready();
+}
+
 /* How many records of each type an image has */
 struct summary {
 	int nr[CKPT_REC_TASK_MAX];
@@ -241,6 +391,15 @@ FIXTURE(fault)
 	long end;	/* when the time is over, in seconds */
 };
 
+FIXTURE_VARIANT(fault)
+{
+	void (*subject)(void);
+};
+
+FIXTURE_VARIANT_ADD(fault, all_sorts) { .subject = subject_of_all_sorts };
+FIXTURE_VARIANT_ADD(fault, settings) { .subject = subject_of_settings };
+FIXTURE_VARIANT_ADD(fault, relatives) { .subject = subject_of_relatives };
+
 FIXTURE_SETUP(fault)
 {
 	const char *seconds = getenv("CKPT_FAULT_SECONDS");
@@ -250,7 +409,7 @@ FIXTURE_SETUP(fault)
 		SKIP(return, "no fault injection");
 	ASSERT_TRUE(put_text(HUGE_PAGES, "4"));
 	ASSERT_TRUE(census_adopt_orphans());
-	ASSERT_TRUE(subject_start(&self->s, subject_of_all_sorts)) subject_print(&self->s);
+	ASSERT_TRUE(subject_start(&self->s, variant->subject)) subject_print(&self->s);
 	ASSERT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
 	self->pid = self->s.pid;
 	self->image_fd = test_open(&self->s, "image", O_RDWR);
