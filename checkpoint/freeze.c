@@ -231,7 +231,9 @@ static int ckpt_hold(struct ckpt_ctx *ctx, struct ckpt_task *t)
 	} else {
 		t->held = true;
 		task->jobctl |= JOBCTL_TRAP_CKPT | JOBCTL_CKPT_WOKEN;
-		signal_wake_up(task, false);
+		/* Who dumps core will not park, and its write to a pipe would end too soon. */
+		if (!task->signal->core_state)
+			signal_wake_up(task, false);
 	}
 	unlock_task_sighand(task, &flags);
 	if (err)
