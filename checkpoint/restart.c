@@ -39,7 +39,7 @@ static int read_header(struct ckpt_ctx *ctx, struct ckpt_rec_header *head)
 				"image is of another architecture (%u, pages of %u bytes)",
 				head->arch, head->page_size);
 	if (head->flags & ~CKPT_IMAGE_FLAGS)
-		return ckpt_err(ctx, -E2BIG, "image: unknown flags %#llx in the header",
+		return ckpt_err(ctx, -E2BIG, "image: unknown flags %#x in the header",
 				head->flags & ~CKPT_IMAGE_FLAGS);
 	if (head->flags & CKPT_IMAGE_SHELL_JOB && !(ctx->flags & RESTART_SHELL_JOB))
 		return ckpt_err(ctx, -EINVAL,
