@@ -742,7 +742,6 @@ TEST_F(refuse, restart_does_not_grant_root)
 static void subject_beyond_its_limit(void)
 {
 	struct rlimit none = {};
-	char *argv[] = { "true", NULL };
 	int status;
 	pid_t kid;
 
@@ -754,7 +753,7 @@ static void subject_beyond_its_limit(void)
 		subject_touch("limited");
 		while (access("go", F_OK))
 			subject_sleep_ms(1);
-		execv("/bin/true", argv);
+		execl("/bin/true", "true", NULL);
 		_exit(errno == EAGAIN ? 77 : 1);
 	}
 	while (access("limited", F_OK))
