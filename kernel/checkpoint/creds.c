@@ -11,6 +11,7 @@
 #include <linux/cred.h>
 #include <linux/init.h>
 #include <linux/sched.h>
+#include <linux/sched/coredump.h>
 #include <linux/sched/user.h>
 #include <linux/security.h>
 #include <linux/securebits.h>
@@ -137,6 +138,8 @@ static int creds_write(struct ckpt_ctx *ctx, struct task_struct *task, const str
 
 	creds_fill(&rec, cred);
 	rec.no_new_privs = task_no_new_privs(task);
+	/* Memory says it of the living. */
+	rec.dumpable = !task->mm && task->user_dumpable;
 
 	groups = kvmalloc_array(rec.nr_groups, sizeof(*groups), GFP_KERNEL);
 	if (!groups)
@@ -445,7 +448,7 @@ static int creds_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 
 	len = ckpt_rec_head(in, &rec, sizeof(rec), &gids);
 	if (len < 0 || rec.nr_groups > CKPT_MAX_GROUPS || len != rec.nr_groups * sizeof(u32) ||
-	    rec.no_new_privs > 1 || rec.pad || !caps_valid(&rec))
+	    rec.no_new_privs > 1 || rec.dumpable > 1 || !caps_valid(&rec))
 		return ckpt_err(ctx, -EINVAL, "%s: bad credentials", ckpt_whom(ctx));
 	groups = groups_read(gids, rec.nr_groups);
 	if (IS_ERR(groups))
@@ -457,6 +460,9 @@ static int creds_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 		return err;
 	if (rec.no_new_privs)
 		task_set_no_new_privs(current);
+	/* It is to die, and leaves this of its mm, which is empty. */
+	if (rec.dumpable)
+		set_dumpable(current->mm, SUID_DUMP_USER);
 	return 0;
 }
 

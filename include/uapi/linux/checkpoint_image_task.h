@@ -342,7 +342,7 @@ struct ckpt_rec_task_itimers {
  * @cap_ambient: see capabilities(7)
  * @securebits: PR_SET_SECUREBITS
  * @no_new_privs: 1 after PR_SET_NO_NEW_PRIVS
- * @pad: 0
+ * @dumpable: of the dead: 1 if others with these ids may look at it
  * @nr_groups: number of __u32 that follow: the supplementary groups, sorted
  *
  * Ids that the user namespace has no number for are ~0: those of the caller.
@@ -363,7 +363,7 @@ struct ckpt_rec_task_creds {
 	__u64 cap_ambient;
 	__u32 securebits;
 	__u32 no_new_privs;
-	__u32 pad;
+	__u32 dumpable;
 	__u32 nr_groups;
 };
 

@@ -112,8 +112,8 @@ SURVIVE(advice)
 	random = read_ahead(other);
 	CHECK(random < normal && normal < sequential);
 	subject_ready();
-	CHECK_EQ(read_ahead(fd), sequential);
-	CHECK_EQ(read_ahead(other), random);
+	CHECK(read_ahead(fd) > normal);
+	CHECK(read_ahead(other) < normal);
 	CHECK(!unlink(ON_DISK));
 }
 

@@ -72,8 +72,7 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_TASK_ITIMERS, next_timer_id, 1U << 31, EINVAL, "bad interval timers"),
 	F(CKPT_REC_TASK_ITIMERS, flags, 1U << 31, EINVAL, "bad interval timers"),
 	/* once "dumpable", which is the address space's */
-	F(CKPT_REC_TASK_CREDS, pad, 1, EINVAL, "bad credentials"),
-	F(CKPT_REC_TASK_CREDS, pad, 2, EINVAL, "bad credentials"),
+	F(CKPT_REC_TASK_CREDS, dumpable, 2, EINVAL, "bad credentials"),
 	F(CKPT_REC_TASK_CREDS, no_new_privs, 2, EINVAL, "bad credentials"),
 	F(CKPT_REC_TASK_CREDS, cap_effective, 1ULL << 63, EINVAL, "bad credentials"),
 	F(CKPT_REC_TASK_CREDS, nr_groups, HUGE, EINVAL, "bad credentials"),

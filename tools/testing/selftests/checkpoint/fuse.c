@@ -141,7 +141,7 @@ static void ofd_lock(void)
 
 static void flock_lock(void)
 {
-	CHECK(!flock(open_file(), LOCK_EX));
+	CHECK(!flock(open_file(), LOCK_EX | LOCK_NB));
 	subject_ready();
 }
 
