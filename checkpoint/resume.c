@@ -117,8 +117,7 @@ static void ckpt_keep(u64 pipe, u32 fd, unsigned long buf, u32 count, u32 done, 
  * @done: bytes that were
  * @sp: the stack pointer, which tells it from a call by a signal handler
  *
- * Nothing if @fd is no pipe: only of those there is a rest. Nor if there are
- * filters of system calls, which have not seen the call: what was done is told.
+ * Nothing if @fd is no pipe: only of those there is a rest.
  *
  * Context: The task being restored, with its descriptors.
  */
@@ -126,8 +125,7 @@ void ckpt_set_rest(u32 fd, unsigned long buf, u32 count, u32 done, unsigned long
 {
 	CLASS(fd, pipe)(fd);
 
-	if (!fd_file(pipe) || !get_pipe_info(fd_file(pipe), false) ||
-	    test_syscall_work(SECCOMP))
+	if (!fd_file(pipe) || !get_pipe_info(fd_file(pipe), false))
 		return;
 	ckpt_keep(ckpt_pipe_id(fd_file(pipe)), fd, buf, count, done, sp);
 }
