@@ -388,11 +388,6 @@ TEST(securebits_in_a_user_namespace)
 	EXPECT_EQ(survive_in_user_namespace(subject_securebits_that_are_locked), 0);
 }
 
-TEST(dead_leader_in_a_user_namespace)
-{
-	EXPECT_EQ(survive_in_user_namespace(subject_dead_leader_of_another_user), 0);
-}
-
 static void owned_by(int fd, uid_t uid, gid_t gid)
 {
 	struct stat st;
