@@ -70,50 +70,6 @@ SURVIVE(open_flags)
 	CHECK(read(path, &c, 1) == -1 && errno == EBADF);
 }
 
-#define PAGES	512
-#define ON_DISK	"/var/tmp/ckpt-readahead"
-
-/* How many pages are in memory after the first of the file have been read? */
-static int read_ahead(int fd)
-{
-	unsigned char in_memory[PAGES];
-	char page[4096];
-	int i, n = 0;
-	void *p;
-
-	CHECK(!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
-	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
-	for (i = 0; i < PAGES / 4; i++)
-		CHECK_EQ(read(fd, page, sizeof(page)), sizeof(page));
-	p = mmap(NULL, PAGES * 4096, PROT_READ, MAP_SHARED, fd, 0);
-	CHECK(p != MAP_FAILED);
-	CHECK(!mincore(p, PAGES * 4096, in_memory));
-	CHECK(!munmap(p, PAGES * 4096));
-	for (i = 0; i < PAGES; i++)
-		n += in_memory[i] & 1;
-	return n;
-}
-
-SURVIVE(advice)
-{
-	int fd = open(ON_DISK, O_CREAT | O_TRUNC | O_RDWR, 0600), normal, random;
-	int other;
-	char page[4096] = "";
-	int i;
-
-	for (i = 0; i < PAGES; i++)
-		CHECK_EQ(write(fd, page, sizeof(page)), sizeof(page));
-	CHECK(!fsync(fd));
-	other = open(ON_DISK, O_RDONLY);
-	normal = read_ahead(fd);
-	CHECK(!posix_fadvise(other, 0, 0, POSIX_FADV_RANDOM));
-	random = read_ahead(other);
-	CHECK(random < normal);
-	subject_ready();
-	CHECK(read_ahead(other) < normal);
-	CHECK(!unlink(ON_DISK));
-}
-
 #ifndef F_CREATED_QUERY
 #define F_CREATED_QUERY	(F_LINUX_SPECIFIC_BASE + 4)
 #endif
