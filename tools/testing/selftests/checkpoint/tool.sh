@@ -311,7 +311,7 @@ test_external_terminal()
 	first, slave, _ = terminal()
 	reader = "read -r a; echo first $a; read -r b; echo second $b; exit 6"
 	with open("terminal.out", "w") as out:
-	    program = subprocess.Popen(["bash", "-c", reader], stdin=slave, stdout=out, stderr=out,
+	    program = subprocess.Popen(["sh", "-c", reader], stdin=slave, stdout=out, stderr=out,
 	                               start_new_session=True)
 	os.write(first, b"one\n")
 	while not os.path.getsize("terminal.out"):
