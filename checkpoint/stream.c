@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/net.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -173,6 +174,14 @@ static int ckpt_stream_was_read(struct ckpt_ctx *ctx, int err)
 			r->error);
 }
 
+/* Others keep messages apart, and lose the end of one that is read in pieces. */
+static bool ckpt_stream_is_other_socket(struct file *file)
+{
+	struct socket *sock = IS_ENABLED(CONFIG_NET) ? sock_from_file(file) : NULL;
+
+	return sock && sock->type != SOCK_STREAM;
+}
+
 /* Refuses by name what cannot carry an image. */
 static int ckpt_stream_check(struct ckpt_ctx *ctx, bool write)
 {
@@ -189,6 +198,8 @@ static int ckpt_stream_check(struct ckpt_ctx *ctx, bool write)
 					       (void *)file->f_op->read_iter))
 		return ckpt_err(ctx, -EINVAL, "image_fd: this kind of file does not support %s",
 				verb);
+	if (ckpt_stream_is_other_socket(file))
+		return ckpt_err(ctx, -EINVAL, "image_fd is not a stream socket");
 	if (file->f_flags & O_DIRECT)
 		return ckpt_err(ctx, -EINVAL, "image_fd is open with O_DIRECT");
 	if ((file->f_flags & O_NONBLOCK) && !S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode))
