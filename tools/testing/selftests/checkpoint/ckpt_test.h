@@ -207,8 +207,8 @@ static inline void subject_unshare_memory(void)
 	fclose(f);
 }
 
-/* Starts @fn as the leader of a session with nothing shared with the test. */
-static inline bool subject_start(struct subject *s, void (*fn)(void))
+/* Starts @fn, which shares nothing with the test but its session, if not even that. */
+static inline bool subject_start_in(struct subject *s, void (*fn)(void), bool own_session)
 {
 	snprintf(s->dir, sizeof(s->dir), "/tmp/ckpt-test-XXXXXX");
 	if (!mkdtemp(s->dir))
@@ -217,7 +217,7 @@ static inline bool subject_start(struct subject *s, void (*fn)(void))
 	if (!s->pid) {
 		int fd;
 
-		CHECK(setsid() > 0);
+		CHECK(own_session ? setsid() > 0 : !setpgid(0, 0));
 		CHECK(!chdir(s->dir));
 		CHECK((fd = open("/dev/null", O_RDONLY)) >= 0);
 		CHECK(dup2(fd, 0) == 0);
@@ -231,6 +231,18 @@ static inline bool subject_start(struct subject *s, void (*fn)(void))
 		_exit(0);
 	}
 	return s->pid > 0 && test_wait_file(s, "ready");
+}
+
+/* Starts @fn as the leader of a session with nothing shared with the test. */
+static inline bool subject_start(struct subject *s, void (*fn)(void))
+{
+	return subject_start_in(s, fn, true);
+}
+
+/* Starts @fn as a job of the test, which is its shell. */
+static inline bool subject_start_job(struct subject *s, void (*fn)(void))
+{
+	return subject_start_in(s, fn, false);
 }
 
 static inline void test_read_log(struct subject *s, int fd)
@@ -289,6 +301,25 @@ static inline long subject_restart(struct subject *s, uint64_t flags)
 	return ret;
 }
 
+static inline bool log_has(struct subject *s, const char *text)
+{
+	return strstr(s->log, text);
+}
+
+/* What a failed checkpoint has written cannot be taken for an image. */
+static inline bool is_no_image(struct subject *s)
+{
+	char *log = strdup(s->log);
+	long ret = subject_restart(s, 0);
+	bool ok = ret == -EINVAL && (log_has(s, "truncated") || log_has(s, "empty"));
+
+	if (!ok)
+		fprintf(stderr, "# restart of what was written: %ld\n", ret);
+	snprintf(s->log, sizeof(s->log), "%s", log);
+	free(log);
+	return ok;
+}
+
 /* Lets the subject go on and returns its wait status; -1 if it hangs. */
 static inline int subject_finish(struct subject *s)
 {
@@ -315,11 +346,6 @@ static inline void subject_print(struct subject *s)
 		fprintf(stderr, "# subject: %s", buf);
 	if (s->log[0])
 		fprintf(stderr, "# log: %s", s->log);
-}
-
-static inline bool log_has(struct subject *s, const char *text)
-{
-	return strstr(s->log, text);
 }
 
 static inline void subject_clean(struct subject *s)
@@ -404,16 +430,15 @@ static inline void survive_run(struct __test_metadata *_metadata, struct subject
 	static void subject_##name(void)
 
 /*
- * Asserts that a checkpoint of @fn is refused with @err, that the log says
- * @text, that nothing was written, and that the subject goes on unharmed.
+ * Expects that a checkpoint is refused with @err, that the log says @text, and
+ * that nothing was written.
  */
-static inline void refuse_run(struct __test_metadata *_metadata, struct subject *s,
-			      uint64_t flags, void (*fn)(void), int err, const char *text)
+static inline void expect_refused(struct __test_metadata *_metadata, struct subject *s,
+				  uint64_t flags, int err, const char *text)
 {
 	struct stat st;
 	int fd;
 
-	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
 	EXPECT_EQ(subject_checkpoint(s, flags), -err) subject_print(s);
 	EXPECT_TRUE(log_has(s, text)) {
 		fprintf(stderr, "# expected in log: %s\n", text);
@@ -423,6 +448,14 @@ static inline void refuse_run(struct __test_metadata *_metadata, struct subject 
 	EXPECT_TRUE(fd >= 0 && !fstat(fd, &st));
 	EXPECT_EQ(st.st_size, 0);
 	close(fd);
+}
+
+/* The same of @fn, which goes on unharmed. */
+static inline void refuse_run(struct __test_metadata *_metadata, struct subject *s,
+			      uint64_t flags, void (*fn)(void), int err, const char *text)
+{
+	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
+	expect_refused(_metadata, s, flags, err, text);
 	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
 	s->pid = 0;
 }

@@ -229,20 +229,6 @@ static long end(FIXTURE_DATA(reverse) *self)
 	return self->call.ret;
 }
 
-/* What a failed checkpoint has written cannot be taken for an image. */
-static bool is_no_image(struct subject *s)
-{
-	char *log = strdup(s->log);
-	long ret = subject_restart(s, 0);
-	bool ok = ret == -EINVAL && (log_has(s, "truncated") || log_has(s, "empty"));
-
-	if (!ok)
-		fprintf(stderr, "# restart of what was written: %ld\n", ret);
-	snprintf(s->log, sizeof(s->log), "%s", log);
-	free(log);
-	return ok;
-}
-
 static void act_and_keep(struct __test_metadata *_metadata, FIXTURE_DATA(reverse) *self,
 			 int when)
 {
