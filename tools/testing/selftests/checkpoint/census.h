@@ -25,6 +25,7 @@ static const char * const census_caches[] = {
 
 struct census {
 	long tasks;
+	long descriptors;	/* of the caller */
 	long files;
 	long available_kb;
 	long cached[CENSUS_CACHES];
@@ -56,6 +57,18 @@ static inline long census_tasks(void)
 
 	while (dir && (d = readdir(dir)))
 		n += census_is_process(d->d_name);
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static inline long census_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	long n = 0;
+
+	while (dir && readdir(dir))
+		n++;
 	if (dir)
 		closedir(dir);
 	return n;
@@ -130,6 +143,7 @@ static inline void census_take(struct census *c)
 		fprintf(stderr, "# cannot drop caches\n");
 	census_shrink_caches();
 	c->tasks = census_tasks();
+	c->descriptors = census_descriptors();
 	c->files = census_number("/proc/sys/fs/file-nr", "");
 	c->available_kb = census_number("/proc/meminfo", "MemAvailable") + census_percpu_kb();
 	for (i = 0; i < CENSUS_CACHES; i++)
@@ -144,6 +158,8 @@ static inline const char *census_surplus(const struct census *before, const stru
 
 	if (now->tasks > before->tasks)
 		return "tasks";
+	if (now->descriptors > before->descriptors)
+		return "descriptors";
 	if (now->files > before->files + CENSUS_SLACK_FILES)
 		return "open files";
 	if (now->available_kb < before->available_kb - CENSUS_SLACK_KB)
@@ -172,6 +188,7 @@ static inline bool census_same_but(const struct census *before, long slack)
 	fprintf(stderr, "# left behind: %s (tasks %ld -> %ld, files %ld -> %ld, kB %ld -> %ld)\n",
 		what, before->tasks, now.tasks, before->files, now.files,
 		before->available_kb, now.available_kb);
+	fprintf(stderr, "# descriptors %ld -> %ld\n", before->descriptors, now.descriptors);
 	for (i = 0; i < CENSUS_CACHES; i++)
 		fprintf(stderr, "# %s %ld -> %ld\n", census_caches[i], before->cached[i],
 			now.cached[i]);
