@@ -3,11 +3,14 @@
  * The arguments of checkpoint(2) and restart(2): checks, extensibility, rights.
  * Nothing here depends on what can be saved.
  */
+#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
-#include "ckpt_test.h"
+#include "census.h"
 
 #define NOBODY	65534
 
@@ -18,10 +21,12 @@ FIXTURE(abi)
 	pid_t pid;
 	int null;
 	int image;
+	struct census before;
 };
 
 FIXTURE_SETUP(abi)
 {
+	census_take(&self->before);
 	self->pid = fork();
 	if (!self->pid) {
 		setsid();
@@ -51,6 +56,7 @@ FIXTURE_TEARDOWN(abi)
 	waitpid(self->pid, NULL, 0);
 	close(self->null);
 	close(self->image);
+	EXPECT_TRUE(census_same(&self->before));
 }
 
 #define EXPECT_CK(err)								\
@@ -268,15 +274,35 @@ TEST_F(abi, checkpoint_size)
 	munmap(page, 8192);
 }
 
-TEST_F(abi, restart_arguments)
+/* From a pipe, since what is read of it is gone */
+TEST_F(abi, restart_flags)
 {
-	int fds[2], bit;
+	int fds[2], bit, left;
+	char byte = 'x';
 
+	ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
+	ASSERT_EQ(write(fds[1], &byte, 1), 1);
+	close(fds[1]);
+	self->re.image_fd = fds[0];
 	for (bit = 5; bit < 64; bit++) {
 		self->re.flags = 1ULL << bit;
 		EXPECT_RE(EINVAL);
 	}
-	self->re.flags = 0;
+	ASSERT_EQ(ioctl(fds[0], FIONREAD, &left), 0);
+	EXPECT_EQ(left, 1);
+	/* with all that are known it is read, and is no image */
+	self->re.flags = RESTART_STOPPED | RESTART_SHELL_JOB | RESTART_NO_TIME_NAMESPACE |
+			 RESTART_KEEP_LSM;
+	EXPECT_RE(EINVAL);
+	ASSERT_EQ(ioctl(fds[0], FIONREAD, &left), 0);
+	EXPECT_EQ(left, 0);
+	close(fds[0]);
+}
+
+TEST_F(abi, restart_arguments)
+{
+	int fds[2];
+
 	self->re.reserved = 1;
 	EXPECT_RE(EINVAL);
 	self->re.reserved = 0;
@@ -341,18 +367,52 @@ TEST_F(abi, pidfd)
 	close(self->ck.pidfd);
 }
 
+/* How often a task went to sleep: being frozen, it wakes and does it again. */
+static long times_slept(pid_t pid)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return census_number(path, "voluntary_ctxt_switches");
+}
+
+static bool is_asleep(pid_t pid)
+{
+	char path[32], state = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	if (f)
+		fclose(f);
+	return state == 'S';
+}
+
+static bool become_nobody(void)
+{
+	/* others of the same user may look at it all the same */
+	return !setgroups(0, NULL) && !setgid(NOBODY) && !setuid(NOBODY) &&
+	       !prctl(PR_SET_DUMPABLE, 1);
+}
+
 /* Others' tasks: EPERM, nothing written, and the task was not even stopped. */
 TEST_F(abi, permission)
 {
 	struct stat st;
+	long slept;
 	int status;
 	pid_t pid;
 
 	if (geteuid())
 		SKIP(return, "needs root to become somebody else");
+	while (!is_asleep(self->pid))
+		usleep(1000);
+	slept = times_slept(self->pid);
 	pid = fork();
 	if (!pid) {
-		if (setgid(NOBODY) || setuid(NOBODY))
+		if (!become_nobody())
 			_exit(2);
 		if (sys_checkpoint(&self->ck, sizeof(self->ck)) != -1 || errno != EPERM)
 			_exit(3);
@@ -366,6 +426,101 @@ TEST_F(abi, permission)
 	EXPECT_EQ(status, 0);
 	ASSERT_EQ(fstat(self->image, &st), 0);
 	EXPECT_EQ(st.st_size, 0);
+	EXPECT_EQ(times_slept(self->pid), slept);
+	/* that would have been seen */
+	EXPECT_GT(sys_checkpoint(&self->ck, sizeof(self->ck)), 0);
+	EXPECT_GT(times_slept(self->pid), slept);
+}
+
+/* Processes of nobody, and one of root among them; each counts at its place. */
+#define MIXED_NR	4
+#define MIXED_FOREIGN	2
+
+static void count_in(volatile unsigned int *count)
+{
+	for (;;) {
+		++*count;
+		usleep(1000);
+	}
+}
+
+static pid_t start_mixed_tree(volatile unsigned int *counts)
+{
+	pid_t pid = fork();
+	int i;
+
+	if (pid)
+		return pid;
+	setsid();
+	for (i = 1; i < MIXED_NR; i++) {
+		pid = fork();
+		if (!pid) {
+			if (i == MIXED_FOREIGN || become_nobody())
+				count_in(&counts[i]);
+			_exit(1);
+		}
+		counts[MIXED_NR + i] = pid;
+	}
+	if (become_nobody())
+		count_in(&counts[0]);
+	_exit(1);
+}
+
+static bool all_count(volatile unsigned int *counts)
+{
+	unsigned int before[MIXED_NR];
+	int i, ms;
+
+	for (i = 0; i < MIXED_NR; i++)
+		before[i] = counts[i];
+	for (ms = 0; ms < SUBJECT_TIMEOUT_MS; ms++) {
+		for (i = 0; i < MIXED_NR && counts[i] != before[i]; i++)
+			;
+		if (i == MIXED_NR)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+TEST_F(abi, one_member_is_somebody_elses)
+{
+	volatile unsigned int *counts;
+	char expected[64];
+	struct stat st;
+	int status, i;
+	pid_t pid;
+
+	if (geteuid())
+		SKIP(return, "needs root to become somebody else");
+	counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(counts, MAP_FAILED);
+	self->ck.pid = start_mixed_tree(counts);
+	ASSERT_TRUE(all_count(counts));
+	self->ck.log_fd = memfd_create("log", MFD_CLOEXEC);
+	pid = fork();
+	if (!pid) {
+		if (!become_nobody())
+			_exit(2);
+		_exit(sys_checkpoint(&self->ck, sizeof(self->ck)) == -1 && errno == EPERM ? 0 : 3);
+	}
+	ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, 0);
+	snprintf(expected, sizeof(expected), "pid %d (abi): not permitted\n",
+		 counts[MIXED_NR + MIXED_FOREIGN]);
+	EXPECT_NE(strstr(logged(self->ck.log_fd), expected), NULL);
+	ASSERT_EQ(fstat(self->image, &st), 0);
+	EXPECT_EQ(st.st_size, 0);
+	EXPECT_TRUE(all_count(counts));
+	/* root may */
+	EXPECT_GT(sys_checkpoint(&self->ck, sizeof(self->ck)), 0);
+	EXPECT_TRUE(all_count(counts));
+	close(self->ck.log_fd);
+	for (i = 1; i < MIXED_NR; i++)
+		kill(counts[MIXED_NR + i], SIGKILL);
+	kill(self->ck.pid, SIGKILL);
+	waitpid(self->ck.pid, NULL, 0);
+	munmap((void *)counts, 4096);
 }
 
 TEST_HARNESS_MAIN
