@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -220,6 +221,13 @@ REFUSE(removed_working_directory, EOPNOTSUPP, "current directory")
 		subject_sleep_ms(5);
 }
 
+/* The working directory is outside of it, and still there. */
+REFUSE(removed_root_directory, EOPNOTSUPP, "root directory")
+{
+	CHECK(!mkdir("gone", 0755) && !chroot("gone") && !rmdir("gone"));
+	subject_ready();
+}
+
 SURVIVE(symlink_by_o_path)
 {
 	char target[16] = "";
@@ -417,11 +425,102 @@ REFUSE(unlinked, EOPNOTSUPP, "unlinked")
 	subject_ready();
 }
 
-REFUSE(socket, EOPNOTSUPP, "socket")
+static void subject_socket(int family, int type)
+{
+	CHECK(socket(family, type, 0) >= 0);
+	subject_ready();
+}
+
+REFUSE(inet_socket, EOPNOTSUPP, "socket (AF_INET): not supported")
+{
+	subject_socket(AF_INET, SOCK_STREAM);
+}
+
+REFUSE(inet6_socket, EOPNOTSUPP, "socket (AF_INET6): not supported")
+{
+	subject_socket(AF_INET6, SOCK_DGRAM);
+}
+
+REFUSE(netlink_socket, EOPNOTSUPP, "socket (AF_NETLINK): not supported")
+{
+	subject_socket(AF_NETLINK, SOCK_RAW);
+}
+
+REFUSE(packet_socket, EOPNOTSUPP, "socket (AF_PACKET): not supported")
+{
+	subject_socket(AF_PACKET, SOCK_RAW);
+}
+
+REFUSE(unix_socket, EOPNOTSUPP, "socket (AF_UNIX): not supported")
 {
 	int fds[2];
 
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+	subject_ready();
+}
+
+REFUSE(unlinked_fifo, EOPNOTSUPP, ": unlinked")
+{
+	CHECK(!mkfifo("fifo", 0600) && open("fifo", O_RDWR) >= 0 && !unlink("fifo"));
+	subject_ready();
+}
+
+#ifndef O_NOTIFICATION_PIPE
+#define O_NOTIFICATION_PIPE	O_EXCL
+#endif
+
+static int notification_pipe(void)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_NOTIFICATION_PIPE))
+		return -1;
+	close(fds[1]);
+	return fds[0];
+}
+
+static bool has_notification_pipes(void)
+{
+	int fd = notification_pipe();
+
+	close(fd);
+	return fd >= 0;
+}
+
+REFUSE_IF(watch_queue, has_notification_pipes(), "no CONFIG_WATCH_QUEUE", EOPNOTSUPP,
+	  "notification pipe: not supported")
+{
+	CHECK(notification_pipe() >= 0);
+	subject_ready();
+}
+
+REFUSE(character_device, EOPNOTSUPP, "loop-control (10:237): not supported; use --external fd:N")
+{
+	CHECK(open("/dev/loop-control", O_RDWR) >= 0);
+	subject_ready();
+}
+
+/* Whatever it is the device of, or of nothing */
+REFUSE(block_device, EOPNOTSUPP, "loop0 (7:0): not supported; use --external fd:N")
+{
+	CHECK(open("/dev/loop0", O_RDONLY) >= 0);
+	subject_ready();
+}
+
+/* A file that may have a state of its own behind it */
+REFUSE(file_of_a_special_file_system, EOPNOTSUPP, "file on securityfs: not supported")
+{
+	CHECK(!mkdir("special", 0700) && !mount("none", "special", "securityfs", 0, NULL));
+	CHECK(open("special/lsm", O_RDONLY) >= 0);
+	subject_ready();
+	CHECK(!umount2("special", MNT_DETACH));
+}
+
+REFUSE(unlinked_on_a_mount_that_is_gone, EOPNOTSUPP, "its mount: ")
+{
+	CHECK(!mkdir("lost", 0700) && !mount("none", "lost", "tmpfs", 0, NULL));
+	CHECK(open("lost/file", O_CREAT | O_RDWR, 0600) >= 0 && !unlink("lost/file"));
+	CHECK(!umount2("lost", MNT_DETACH));
 	subject_ready();
 }
 

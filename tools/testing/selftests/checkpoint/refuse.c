@@ -10,16 +10,19 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 
-#include "ckpt_test.h"
+#include "census.h"
 
 REFUSE(semaphore_undo, EOPNOTSUPP, "System V semaphore undo list")
 {
@@ -343,6 +346,177 @@ TEST_F(refuse, user_events_of_the_restarter)
 	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
+}
+
+static void on_step(int sig)
+{
+}
+
+static void *be_stepped(void *arg)
+{
+	*(volatile pid_t *)arg = gettid();
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static void step_and_leave(pid_t tid)
+{
+	CHECK(!ptrace(PTRACE_ATTACH, tid, NULL, NULL));
+	CHECK_EQ(waitpid(tid, NULL, __WALL), tid);
+	CHECK(!ptrace(PTRACE_SINGLESTEP, tid, NULL, NULL));
+	_exit(0);
+}
+
+/* The step is a system call that takes long. */
+REFUSE(single_stepped_by_a_tracer_that_left, EOPNOTSUPP, "single stepping")
+{
+	volatile pid_t tid = 0;
+	pthread_t thread;
+	pid_t tracer;
+	int status;
+
+	signal(SIGTRAP, on_step);
+	CHECK(!pthread_create(&thread, NULL, be_stepped, (void *)&tid));
+	while (!tid)
+		subject_sleep_ms(1);
+	subject_sleep_ms(50);
+	tracer = fork();
+	if (!tracer)
+		step_and_leave(tid);
+	CHECK_EQ(waitpid(tracer, &status, 0), tracer);
+	CHECK_EQ(status, 0);
+	subject_ready();
+}
+
+REFUSE(many_pending_signals, EOPNOTSUPP, ": 65537 pending signals")
+{
+	struct rlimit limit = { 70000, 70000 };
+	sigset_t set;
+	int i;
+
+	CHECK(!setrlimit(RLIMIT_SIGPENDING, &limit));
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	CHECK(!sigprocmask(SIG_BLOCK, &set, NULL));
+	/* the signal itself, and its siginfo each time */
+	for (i = 0; i < 65536; i++)
+		CHECK(!sigqueue(getpid(), SIGRTMIN, (union sigval) { .sival_int = i }));
+	subject_ready();
+}
+
+/* What the kernel does for others with something of the subject's: by a ring of the test. */
+
+static int ring = -1;
+
+static bool make_ring(void)
+{
+	struct io_uring_params params = {};
+
+	ring = syscall(SYS_io_uring_setup, 4, &params);
+	return ring >= 0;
+}
+
+static long ring_register(int fd, unsigned int what, void *arg)
+{
+	return syscall(SYS_io_uring_register, fd, what, arg, 1);
+}
+
+static void subject_with_pinned_page(void)
+{
+	int parent = syscall(SYS_pidfd_open, getppid(), 0);
+	int fd = syscall(SYS_pidfd_getfd, parent, ring, 0);
+	struct iovec iov = { .iov_len = 4096 };
+
+	iov.iov_base = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+	CHECK(iov.iov_base != MAP_FAILED && fd >= 0);
+	*(char *)iov.iov_base = 1;
+	CHECK(!ring_register(fd, IORING_REGISTER_BUFFERS, &iov));
+	CHECK(!close(fd) && !close(parent));
+	subject_ready();
+}
+
+TEST_F(refuse, page_pinned_by_an_outsider)
+{
+	ASSERT_TRUE(make_ring());
+	refuse_run(_metadata, &self->s, 0, subject_with_pinned_page, EOPNOTSUPP,
+		   ": pinned for I/O: not supported");
+	close(ring);
+}
+
+static void subject_with_eventfd(void)
+{
+	CHECK_EQ(dup2(eventfd(0, 0), 10), 10);
+	subject_ready();
+}
+
+TEST_F(refuse, eventfd_that_the_kernel_signals)
+{
+	struct subject *s = &self->s;
+	int pidfd, fd;
+
+	ASSERT_TRUE(make_ring());
+	ASSERT_TRUE(subject_start(s, subject_with_eventfd)) subject_print(s);
+	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
+	fd = syscall(SYS_pidfd_getfd, pidfd, 10, 0);
+	ASSERT_EQ(ring_register(ring, IORING_REGISTER_EVENTFD, &fd), 0);
+	close(fd);
+	close(pidfd);
+	expect_refused(_metadata, s, 0, EOPNOTSUPP, "eventfd: in use by the kernel");
+	/* the clean twin */
+	ASSERT_EQ(syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_EVENTFD, NULL, 0), 0);
+	EXPECT_GT(subject_checkpoint(s, 0), 0) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+	close(ring);
+}
+
+/* Being refused takes nothing with it, whatever the reason. */
+static const struct {
+	void (*subject)(void);
+	int err;
+	const char *text;
+} refusals[] = {
+	{ subject_refuse_semaphore_undo, EOPNOTSUPP, "undo list" },
+	{ subject_refuse_shared_semaphore_undo, EOPNOTSUPP, "undo list shared" },
+	{ subject_refuse_io_uring, EOPNOTSUPP, "io_uring" },
+	{ subject_refuse_sleep_on_cpu_time, EOPNOTSUPP, "CPU-time" },
+	{ subject_refuse_uts_namespace, EOPNOTSUPP, "uts namespace" },
+	{ subject_refuse_ipc_namespace, EOPNOTSUPP, "ipc namespace" },
+	{ subject_refuse_mount_namespace, EOPNOTSUPP, "mount namespace" },
+	{ subject_refuse_network_namespace, EOPNOTSUPP, "network namespace" },
+	{ subject_refuse_user_namespace, EOPNOTSUPP, "user namespace" },
+	{ subject_refuse_pid_namespace, EOPNOTSUPP, "pid namespace" },
+	{ subject_refuse_traced, EBUSY, "is traced" },
+	{ subject_refuse_breakpoints_that_a_tracer_left, EOPNOTSUPP, "hardware breakpoints" },
+	{ subject_refuse_single_stepped_by_a_tracer_that_left, EOPNOTSUPP, "single stepping" },
+};
+
+static void refuse_all(struct __test_metadata *_metadata, struct subject *s)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+		refuse_run(_metadata, s, 0, refusals[i].subject, refusals[i].err,
+			   refusals[i].text);
+		census_kill_children();
+		subject_clean(s);
+	}
+}
+
+/* Often enough that one file lost by each would be noticed */
+TEST_F_TIMEOUT(refuse, nothing_is_left_behind, 120)
+{
+	struct census before;
+	int i;
+
+	ASSERT_TRUE(census_adopt_orphans());
+	refuse_all(_metadata, &self->s);
+	census_take(&before);
+	for (i = 0; i < 10; i++)
+		refuse_all(_metadata, &self->s);
+	EXPECT_TRUE(census_same(&before));
 }
 
 /* A dry run: all at once, of tasks, files and memory, and the leak too. */

@@ -457,6 +457,38 @@ REFUSE(timer_on_tai, EOPNOTSUPP, "POSIX timer 0 on CLOCK_TAI")
 	subject_ready();
 }
 
+REFUSE(timer_on_the_cpu_time_of_another_process, EOPNOTSUPP,
+       "POSIX timer 0 on the CPU time of another process or a dead thread")
+{
+	clockid_t clock;
+	pid_t pid = fork();
+
+	if (!pid)
+		for (;;)
+			pause();
+	CHECK(!clock_getcpuclockid(pid, &clock));
+	create(clock, SIGEV_SIGNAL, SIGUSR1, 0);
+	subject_ready();
+	CHECK(!kill(pid, SIGKILL));
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+static void *lends_its_clock(void *unused)
+{
+	create(CLOCK_THREAD_CPUTIME_ID, SIGEV_SIGNAL, SIGUSR1, 0);
+	return NULL;
+}
+
+REFUSE(timer_on_the_cpu_time_of_a_dead_thread, EOPNOTSUPP,
+       "POSIX timer 0 on the CPU time of another process or a dead thread")
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, lends_its_clock, NULL));
+	CHECK(!pthread_join(thread, NULL));
+	subject_ready();
+}
+
 static void *lives_shortly(void *unused)
 {
 	create(CLOCK_MONOTONIC, SIGEV_THREAD_ID, SIGUSR1, 0);
