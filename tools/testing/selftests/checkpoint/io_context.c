@@ -76,34 +76,4 @@ SURVIVE(io_context_of_each)
 	end_kid(kid);
 }
 
-/* The subject shares its context with a child that is not in the tree: a leak. */
-static void subject_with_outsider(void)
-{
-	pid_t middle;
-	int status;
-
-	CHECK(!set_ioprio(BEST_EFFORT(2)));
-	middle = syscall(SYS_clone, CLONE_IO | SIGCHLD, NULL, NULL, NULL, NULL);
-	CHECK(middle >= 0);
-	if (!middle) {
-		pid_t outsider = syscall(SYS_clone, CLONE_IO | SIGCHLD, NULL, NULL, NULL, NULL);
-
-		CHECK(outsider >= 0);
-		if (!outsider) {
-			close_range(0, ~0U, 0);
-			while (access("go", F_OK))
-				subject_sleep_ms(5);
-		}
-		_exit(0);
-	}
-	CHECK_EQ(waitpid(middle, &status, 0), middle);
-	subject_ready();
-}
-
-TEST_F(refuse, io_context_shared_with_outsider)
-{
-	refuse_run(_metadata, &self->s, 0, subject_with_outsider, EAGAIN, "CLONE_IO");
-	EXPECT_TRUE(log_has(&self->s, "leak: I/O context"));
-}
-
 TEST_HARNESS_MAIN

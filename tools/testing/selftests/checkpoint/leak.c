@@ -3,8 +3,10 @@
  * The leak check: for each kind of object a tree that shares it with an
  * outsider, who is named, and the same tree after the outsider has gone.
  */
+#include <linux/ioprio.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 
 #include "ckpt_test.h"
@@ -203,6 +205,30 @@ LEAK(shared_memory, "shared memory", "mapping at ")
 
 	CHECK(p != MAP_FAILED);
 	*p = 1;
+	outsider(0, -1);
+}
+
+/* Whoever has no I/O context yet shares none. */
+LEAK(io_context, "I/O context", "CLONE_IO")
+{
+	CHECK(!syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+		       IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 2)));
+	outsider(CLONE_IO, -1);
+}
+
+LEAK(unlinked_file, "shared memory", "fd ")
+{
+	int fd = open("/dev/shm/ckpt-leak", O_CREAT | O_EXCL | O_RDWR, 0600);
+
+	CHECK(fd >= 0 && !unlink("/dev/shm/ckpt-leak"));
+	outsider_reopens(fd, O_RDWR);
+}
+
+LEAK(removed_segment, "SysV shared memory", "mapping at ")
+{
+	int id = shmget(IPC_PRIVATE, 4096, 0600);
+
+	CHECK(id >= 0 && shmat(id, NULL, 0) != (void *)-1 && !shmctl(id, IPC_RMID, NULL));
 	outsider(0, -1);
 }
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/pidfd.h>
+#include <sys/shm.h>
 
 #include "ckpt_test.h"
 
@@ -23,9 +24,12 @@
 #define FD_FILE		12
 #define FD_EVENT	13
 #define FD_MEMFD	14
-#define FD_MORE		15	/* what an accomplice opens */
+#define FD_FIFO		15
+#define FD_GONE		16	/* unlinked from a tmpfs */
+#define FD_MORE		17	/* what an accomplice opens */
 #define SHARED_ADDRESS	((char *)0x100000000)
 #define MORE_ADDRESS	((char *)0x200000000)
+#define SEGMENT_ADDRESS	((char *)0x300000000)
 #define MEMORY_SIZE	16384
 
 static void place(int fd, int number)
@@ -33,6 +37,17 @@ static void place(int fd, int number)
 	CHECK(fd >= 0);
 	CHECK_EQ(dup2(fd, number), number);
 	close(fd);
+}
+
+/* Its number is the size of a file, for outsiders to attach it. */
+static void attach_removed_segment(void)
+{
+	int id = shmget(IPC_PRIVATE, MEMORY_SIZE, 0600);
+
+	CHECK(id >= 0 && shmat(id, SEGMENT_ADDRESS, 0) == SEGMENT_ADDRESS);
+	CHECK(!shmctl(id, IPC_RMID, NULL));
+	subject_touch("segment");
+	CHECK(!truncate("segment", id));
 }
 
 static void set_up(void)
@@ -46,6 +61,11 @@ static void set_up(void)
 	place(eventfd(1, 0), FD_EVENT);
 	place(memfd_create("memfd", 0), FD_MEMFD);
 	CHECK(!ftruncate(FD_MEMFD, MEMORY_SIZE));
+	CHECK(!mkfifo("fifo", 0600));
+	place(open("fifo", O_RDWR), FD_FIFO);
+	place(open("/dev/shm/ckpt-reverse", O_CREAT | O_EXCL | O_RDWR, 0600), FD_GONE);
+	CHECK(!unlink("/dev/shm/ckpt-reverse"));
+	attach_removed_segment();
 	CHECK(mmap(SHARED_ADDRESS, MEMORY_SIZE, PROT_READ | PROT_WRITE,
 		   MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == SHARED_ADDRESS);
 	SHARED_ADDRESS[0] = 1;
@@ -120,12 +140,27 @@ static void undo_open(long fd)
 	close(fd);
 }
 
-static long reopen_pipe(struct subject *s)
+static long reopen(struct subject *s, int number)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, FD_PIPE);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, number);
 	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+static long reopen_pipe(struct subject *s)
+{
+	return reopen(s, FD_PIPE);
+}
+
+static long open_fifo(struct subject *s)
+{
+	return test_open(s, "fifo", O_RDONLY | O_NONBLOCK);
+}
+
+static long reopen_gone(struct subject *s)
+{
+	return reopen(s, FD_GONE);
 }
 
 static long get_fd(struct subject *s, int number)
@@ -150,6 +185,30 @@ static long get_pipe(struct subject *s)
 static long get_event(struct subject *s)
 {
 	return get_fd(s, FD_EVENT);
+}
+
+static long get_fifo(struct subject *s)
+{
+	return get_fd(s, FD_FIFO);
+}
+
+static long get_gone(struct subject *s)
+{
+	return get_fd(s, FD_GONE);
+}
+
+static void undo_attach(long address)
+{
+	shmdt((void *)address);
+}
+
+static long attach_segment(struct subject *s)
+{
+	char path[96];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/segment", s->dir);
+	return stat(path, &st) ? -1 : (long)shmat(st.st_size, NULL, 0);
 }
 
 static void undo_map(long address)
@@ -184,6 +243,11 @@ static const struct act acts[] = {
 	{ "file", get_pipe, undo_open },
 	{ "file", get_file, undo_open },
 	{ "file", get_event, undo_open },
+	{ "pipe", open_fifo, undo_open },
+	{ "file", get_fifo, undo_open },
+	{ "file", get_gone, undo_open },
+	{ "shared memory", reopen_gone, undo_open },
+	{ "SysV shared memory", attach_segment, undo_attach },
 	{ "shared memory", map_memfd, undo_map },
 	{ "shared memory", map_memory, undo_map },
 };
