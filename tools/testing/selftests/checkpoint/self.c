@@ -127,4 +127,55 @@ TEST_F(refuse, self_and_kill)
 	s->pid = 0;
 }
 
+/* To a pipe that leads out of the tree. */
+static void subject_to_a_pipe(void)
+{
+	struct checkpoint_args args = { .flags = CHECKPOINT_SUBTREE, .pidfd = -1 };
+	struct stat st;
+	long ret;
+
+	CHECK(!mkfifo("fifo", 0600));
+	subject_touch("ready");
+	args.image_fd = open("fifo", O_WRONLY | O_CLOEXEC);
+	args.log_fd = open("log", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+	CHECK(args.image_fd >= 0 && args.log_fd >= 0);
+	ret = sys_checkpoint(&args, sizeof(args));
+	CHECK(ret >= 0);
+	CHECK(!fstat(args.image_fd, &st) && S_ISFIFO(st.st_mode));
+	_exit(ret > 0 ? 10 : 20);
+}
+
+/* All that comes out of the FIFO is the image; the subject is at its other end. */
+static bool save_fifo(struct subject *s)
+{
+	int from = test_open(s, "fifo", O_RDONLY);
+	int to = test_open(s, "image", O_CREAT | O_TRUNC | O_WRONLY);
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(from, buf, sizeof(buf))) > 0 && write(to, buf, n) == n)
+		;
+	close(from);
+	close(to);
+	return !n;
+}
+
+TEST_F(refuse, subtree_that_saves_itself_to_a_pipe)
+{
+	struct subject *s = &self->s;
+	int status;
+
+	ASSERT_TRUE(subject_start(s, subject_to_a_pipe)) subject_print(s);
+	ASSERT_TRUE(save_fifo(s));
+	ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
+	ASSERT_EQ(WEXITSTATUS(status), 10) {
+		test_read_log(s, test_open(s, "log", O_RDONLY));
+		subject_print(s);
+	}
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
+	EXPECT_EQ(WEXITSTATUS(status), 20) subject_print(s);
+	s->pid = 0;
+}
+
 TEST_HARNESS_MAIN
