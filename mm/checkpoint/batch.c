@@ -6,7 +6,6 @@
  * by page, on another CPU while the block before is being written.
  */
 #include <linux/bvec.h>
-#include <linux/highmem.h>
 #include <linux/slab.h>
 #include <linux/xxhash.h>
 
@@ -36,9 +35,9 @@ static void part_copy(struct work_struct *work)
 
 	xxh64_reset(&state, 0);
 	for_each_bvec(bv, part->bvecs, at, at) {
-		memcpy_from_bvec(to, &bv);
-		xxh64_update(&state, to, bv.bv_len);
-		to += bv.bv_len;
+		copy_page(to, bvec_virt(&bv));
+		xxh64_update(&state, to, PAGE_SIZE);
+		to += PAGE_SIZE;
 	}
 	part->hash = xxh64_digest(&state);
 	part_put_pages(part);
