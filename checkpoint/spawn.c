@@ -284,6 +284,17 @@ static int wait_zombie(struct task_struct *task)
 	return err ? -EINTR : 0;
 }
 
+/* Until its last context switch, which counts as one, it uses time. */
+static int wait_off_cpu(struct task_struct *task)
+{
+	while (!wait_task_inactive(task, TASK_DEAD)) {
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
 /* Work that the leader has put off for the mm is done by a thread instead. */
 static void leave(struct ckpt_child *child)
 {
@@ -317,7 +328,5 @@ int ckpt_spawn_bury(struct ckpt_ctx *ctx, struct ckpt_child *child)
 		err = wait_dead_leader(child->task);
 	if (err)
 		return ckpt_err(ctx, err, "zombie %d did not stay", child->rec.pid);
-	/* Its last context switch counts as one. */
-	wait_task_inactive(child->task, 0);
-	return 0;
+	return wait_off_cpu(child->task);
 }
