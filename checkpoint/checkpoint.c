@@ -13,6 +13,17 @@
 
 #include "internal.h"
 
+/* The first thread of the root may be dead. */
+static struct task_struct *ckpt_first_alive(struct ckpt_ctx *ctx)
+{
+	struct ckpt_task *t;
+
+	ckpt_for_each_task(t, &ctx->tree)
+		if (!(t->rec.flags & CKPT_TASKF_ZOMBIE))
+			return t->task;
+	return ctx->root_task;
+}
+
 /**
  * ckpt_arch_write() - Write what the restarting machine must have
  * @ctx: the context of a checkpoint
@@ -26,7 +37,7 @@ int ckpt_arch_write(struct ckpt_ctx *ctx)
 
 	ckpt_arch_fill(ctx, &rec);
 	return ckpt_write(ctx, CKPT_REC_ARCH, &rec, sizeof(rec)) ?:
-	       ckpt_arch_vdso_write(ctx, ctx->root_task, &rec);
+	       ckpt_arch_vdso_write(ctx, ckpt_first_alive(ctx), &rec);
 }
 
 /**

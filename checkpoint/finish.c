@@ -99,7 +99,7 @@ static bool ckpt_stops_later(struct task_struct *leader)
 
 static bool ckpt_is_stopped(struct task_struct *task)
 {
-	return READ_ONCE(task->exit_state) ||
+	return (READ_ONCE(task->exit_state) && !delay_group_leader(task)) ||
 	       READ_ONCE(task->signal->flags) & SIGNAL_STOP_STOPPED || ckpt_stops_later(task);
 }
 

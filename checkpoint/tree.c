@@ -312,8 +312,8 @@ static int ckpt_describe_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
 		return ckpt_err(ctx, -EAGAIN, "%s: is being reaped", ckpt_whom(ctx));
 	get_task_comm(rec->comm, task);
 	if (rec->flags & CKPT_TASKF_ZOMBIE) {
-		if (task == ctx->root_task)
-			return ckpt_err(ctx, -EOPNOTSUPP, "%s: is dead", ckpt_whom(ctx));
+		if (task == ctx->root_task && !delay_group_leader(task))
+			return ckpt_err(ctx, -ESRCH, "%s: is dead", ckpt_whom(ctx));
 		rec->exit_code = ckpt_wait_status(task);
 	}
 	if (rec->flags & CKPT_TASKF_THREAD) {

@@ -201,6 +201,11 @@ SURVIVE(process_whose_first_thread_is_dead)
 	CHECK_EQ(status, 0);
 }
 
+SURVIVE(root_whose_first_thread_is_dead)
+{
+	leave_it_to_the_second_thread();
+}
+
 SURVIVE(faults_and_switches)
 {
 	struct rusage before, after;
