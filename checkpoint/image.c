@@ -288,22 +288,12 @@ int ckpt_writer_pages(struct ckpt_writer *w, u32 objref, const struct ckpt_page_
 	return 0;
 }
 
-/**
- * ckpt_writer_data_header() - write the header of a DATA block
- * @w: the writer, whose last record announced the block
- * @len: bytes of payload, as announced: whole pages
- * @hash: xxh64 of the payload, seed 0
- *
- * After this the caller passes exactly @len bytes to where the image goes.
- *
- * Return: 0 or the errno of the first error.
- */
-int ckpt_writer_data_header(struct ckpt_writer *w, u32 len, u64 hash)
+/* Completes the META block before it and writes both, up to the payload. */
+static int ckpt_writer_data_header(struct ckpt_writer *w, u32 len, u64 hash)
 {
 	struct ckpt_block *block;
 	u32 pad = 0;
 	u64 pos;
-	int err;
 
 	ckpt_writer_seal(w);
 	if (w->err)
@@ -322,27 +312,21 @@ int ckpt_writer_data_header(struct ckpt_writer *w, u32 len, u64 hash)
 	ckpt_writer_frame(w, block);
 	memset(block + 1, 0, pad);
 	w->sealed += sizeof(*block) + pad;
-	err = ckpt_writer_flush(w);
-	w->offset += len;
-	return err;
+	return ckpt_writer_flush(w);
 }
 
 /**
  * ckpt_writer_data() - write a DATA block
  * @w: the writer, whose last record announced the block
  * @buf: the payload
- * @len: its length, as announced
+ * @len: bytes of it, as announced: whole pages
+ * @hash: xxh64 of the payload, seed 0
  *
  * Return: 0 or the errno of the first error.
  */
-int ckpt_writer_data(struct ckpt_writer *w, const void *buf, u32 len)
+int ckpt_writer_data(struct ckpt_writer *w, const void *buf, u32 len, u64 hash)
 {
-	int err = ckpt_writer_data_header(w, len, xxh64(buf, len, 0));
-
-	if (err)
-		return err;
-	err = w->write(w->priv, buf, len);
-	return err ? ckpt_writer_fail(w, err, NULL) : 0;
+	return ckpt_writer_data_header(w, len, hash) ?: ckpt_writer_emit(w, buf, len);
 }
 
 /**

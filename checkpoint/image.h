@@ -57,16 +57,9 @@ int ckpt_writer_put(struct ckpt_writer *w, u16 type, u16 flags, const void *head
 		    size_t head_len, const void *tail, size_t tail_len);
 int ckpt_writer_pages(struct ckpt_writer *w, u32 objref, const struct ckpt_page_run *runs,
 		      u32 nr_runs, u32 data_len);
+int ckpt_writer_data(struct ckpt_writer *w, const void *buf, u32 len, u64 hash);
 int ckpt_writer_flush(struct ckpt_writer *w);
 int ckpt_writer_trailer(struct ckpt_writer *w);
-
-/*
- * A DATA block after ckpt_writer_pages(): the header; then the caller itself
- * passes the payload to the sink. ckpt_writer_data() does both for payload that
- * is in one place.
- */
-int ckpt_writer_data_header(struct ckpt_writer *w, u32 len, u64 hash);
-int ckpt_writer_data(struct ckpt_writer *w, const void *buf, u32 len);
 
 /**
  * struct ckpt_reader - an image being read

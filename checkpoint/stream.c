@@ -344,17 +344,6 @@ int ckpt_write2(struct ckpt_ctx *ctx, u16 type, const void *head, size_t head_le
 						      tail, tail_len));
 }
 
-static int ckpt_stream_write_data(struct ckpt_ctx *ctx, const void *data, size_t len, u64 hash)
-{
-	struct ckpt_writer *w = &ctx->writer;
-	int err = ckpt_writer_data_header(w, len, hash);
-
-	if (err)
-		return err;
-	err = ckpt_stream_write(ctx, data, len);
-	return err ? ckpt_writer_fail(w, err, NULL) : 0;
-}
-
 /**
  * ckpt_write_pages() - write page contents
  * @ctx: the checkpoint
@@ -379,7 +368,7 @@ int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_ru
 							       "too many pages at once"));
 	err = ckpt_writer_pages(&ctx->writer, objref, runs, nr_runs, len);
 	if (!err && len)
-		err = ckpt_stream_write_data(ctx, data, len, hash);
+		err = ckpt_writer_data(&ctx->writer, data, len, hash);
 	return ckpt_stream_wrote(ctx, err);
 }
 

@@ -130,6 +130,13 @@ static const u8 *page_of(u8 fill)
 	return page;
 }
 
+static int put_page_of(struct stream *s, u8 fill)
+{
+	const u8 *page = page_of(fill);
+
+	return ckpt_writer_data(&s->w, page, PAGE, xxh64(page, PAGE, 0));
+}
+
 /* An image with all that images have: short and odd records, page contents, COW runs. */
 static int write_golden(struct stream *s)
 {
@@ -149,7 +156,7 @@ static int write_golden(struct stream *s)
 	ckpt_writer_put(&s->w, CKPT_REC_FILE_PATH, 0, "head", 4, "and tail", 8);
 	put(s, CKPT_REC_TASK_END, NULL, 0);
 	ckpt_writer_pages(&s->w, 2, runs, ARRAY_SIZE(runs), PAGE);
-	ckpt_writer_data(&s->w, page_of(0x5a), PAGE);
+	put_page_of(s, 0x5a);
 	ckpt_writer_put(&s->w, 60000, CKPT_RECF_IGNORABLE, "later", 5, NULL, 0);
 	ckpt_writer_pages(&s->w, 2, &runs[1], 1, 0);
 	put(s, CKPT_REC_TASK, &task, sizeof(task));
@@ -263,7 +270,7 @@ static void image_alignment(struct kunit *test)
 		for (n = 0; n < 5; n++) {
 			put(s, CKPT_REC_FS, "0123456789", 2 * n);
 			ckpt_writer_pages(&s->w, 1, &run, 1, PAGE);
-			KUNIT_ASSERT_EQ(test, ckpt_writer_data(&s->w, page_of(n), PAGE), 0);
+			KUNIT_ASSERT_EQ(test, put_page_of(s, n), 0);
 			KUNIT_EXPECT_EQ(test, (bases[i] + s->len) % PAGE, (size_t)0);
 		}
 		KUNIT_ASSERT_EQ(test, ckpt_writer_trailer(&s->w), 0);
@@ -739,7 +746,7 @@ static void image_forged_pages(struct kunit *test)
 
 	/* contents that nobody fetches */
 	announce(s, 1);
-	ckpt_writer_data(&s->w, page_of(1), PAGE);
+	put_page_of(s, 1);
 	ckpt_writer_trailer(&s->w);
 	reread(s);
 	KUNIT_ASSERT_EQ(test, ckpt_reader_next(&s->r, &rec), 0);
@@ -753,7 +760,7 @@ static void image_data_pieces(struct kunit *test)
 	u8 *page = s->page;
 
 	announce(s, 1);
-	ckpt_writer_data(&s->w, page_of(9), PAGE);
+	put_page_of(s, 9);
 	KUNIT_ASSERT_EQ(test, ckpt_writer_trailer(&s->w), 0);
 
 	/* not asked for: the record that announces it was not read */

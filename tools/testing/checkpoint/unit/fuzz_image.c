@@ -172,7 +172,7 @@ static void write_pages(struct ckpt_writer *w, u32 objref, u32 nr)
 	static const u8 pages[4 * PAGE];
 
 	ckpt_writer_pages(w, objref, runs, 2, nr * PAGE);
-	ckpt_writer_data(w, pages, nr * PAGE);
+	ckpt_writer_data(w, pages, nr * PAGE, xxh64(pages, nr * PAGE, 0));
 }
 
 static void write_seed(const char *dir, int kind)

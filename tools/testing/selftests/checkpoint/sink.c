@@ -430,7 +430,7 @@ TEST_F(sink, socket_that_leads_nowhere)
 
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(checkpoint_to(&self->s, fd, CHECKPOINT_KILL), -ENOTCONN);
-	EXPECT_TRUE(log_has(&self->s, "cannot write the image at offset 0"))
+	EXPECT_TRUE(log_has(&self->s, "cannot write the image at offset 0:"))
 		subject_print(&self->s);
 	EXPECT_TRUE(all_progress(&self->s));
 	close(fd);
