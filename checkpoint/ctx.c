@@ -289,17 +289,6 @@ u64 ckpt_image_flags(struct ckpt_ctx *ctx)
 }
 
 /**
- * ckpt_shell_job() - Does the tree join the caller's session and terminal?
- * @ctx: the context of a restart
- *
- * Return: whether RESTART_SHELL_JOB was given.
- */
-bool ckpt_shell_job(struct ckpt_ctx *ctx)
-{
-	return ctx->flags & RESTART_SHELL_JOB;
-}
-
-/**
  * ckpt_pid_nr() - The number by which the image knows a pid
  * @ctx: the context
  * @pid: the pid

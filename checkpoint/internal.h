@@ -63,6 +63,12 @@ struct ckpt_tree {
 #define ckpt_for_each_task(t, tree) \
 	for (t = (tree)->tasks; t < (tree)->tasks + (tree)->nr; t++)
 
+/* Where an xarray has what is kept for the object at @ptr. */
+static inline unsigned long ckpt_ptr_index(const void *ptr)
+{
+	return (unsigned long)ptr / sizeof(long);
+}
+
 /**
  * struct ckpt_stats - where the time went; CLOCK_MONOTONIC in ns
  * @start: the call began

@@ -8,11 +8,6 @@
 
 #include "internal.h"
 
-static unsigned long ckpt_left_out_index(const struct task_struct *task)
-{
-	return (unsigned long)task / sizeof(long);
-}
-
 /**
  * ckpt_unfreezable() - Record why a task cannot be frozen
  * @ctx: the context of a checkpoint
@@ -53,7 +48,7 @@ int ckpt_leave_out(struct ckpt_ctx *ctx, struct task_struct *task, int err)
 {
 	if (!ckpt_dry_run(ctx) || ckpt_is_left_out(ctx, task))
 		return err;
-	err = xa_insert(&ctx->left_out, ckpt_left_out_index(task), task, GFP_KERNEL_ACCOUNT);
+	err = xa_insert(&ctx->left_out, ckpt_ptr_index(task), task, GFP_KERNEL_ACCOUNT);
 	if (err)
 		return ckpt_err(ctx, err, "no memory for the list of tasks");
 	get_task_struct(task);
@@ -69,7 +64,7 @@ int ckpt_leave_out(struct ckpt_ctx *ctx, struct task_struct *task, int err)
  */
 bool ckpt_is_left_out(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	return xa_load(&ctx->left_out, ckpt_left_out_index(task));
+	return xa_load(&ctx->left_out, ckpt_ptr_index(task));
 }
 
 /**

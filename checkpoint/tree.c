@@ -344,15 +344,10 @@ static struct mm_struct *ckpt_process_mm(struct ckpt_ctx *ctx, u32 index, int *u
 	return mm;
 }
 
-static unsigned long ckpt_sharing_key(const void *ptr)
-{
-	return (unsigned long)ptr / sizeof(long);
-}
-
 /* The first process that has @ptr: that at @index if there was none before. */
 static int ckpt_first_with(struct xarray *firsts, const void *ptr, u32 index, u32 *first)
 {
-	unsigned long key = ckpt_sharing_key(ptr);
+	unsigned long key = ckpt_ptr_index(ptr);
 	void *entry = xa_load(firsts, key);
 
 	*first = entry ? xa_to_value(entry) : index;

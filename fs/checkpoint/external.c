@@ -8,6 +8,7 @@
 #include <linux/init.h>
 #include <linux/sched/signal.h>
 #include <linux/tty.h>
+#include <uapi/linux/checkpoint.h>
 
 #include "internal.h"
 
@@ -64,7 +65,7 @@ static struct file *external_find(struct ckpt_ctx *ctx, const char *key, size_t 
 	if (!IS_ERR_OR_NULL(file))
 		return get_file(file);
 	/* only CHECKPOINT_SHELL_JOB makes this key; anyone may open its own terminal */
-	if (ckpt_shell_job(ctx) && len == strlen(CKPT_KEY_TTY) &&
+	if (ckpt_flags(ctx) & RESTART_SHELL_JOB && len == strlen(CKPT_KEY_TTY) &&
 	    !memcmp(key, CKPT_KEY_TTY, len)) {
 		file = filp_open("/dev/tty", O_RDWR | O_NOCTTY, 0);
 		if (!IS_ERR(file))

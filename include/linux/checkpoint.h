@@ -257,8 +257,6 @@ bool ckpt_task_collected(struct ckpt_ctx *ctx, struct task_struct *task);
 bool ckpt_dry_run(struct ckpt_ctx *ctx);
 u64 ckpt_image_flags(struct ckpt_ctx *ctx);
 
-/* While restarting: the tree joins the caller's session and terminal. */
-bool ckpt_shell_job(struct ckpt_ctx *ctx);
 /* pid as the image names it; 0 if @pid is not visible to the caller */
 pid_t ckpt_pid_nr(struct ckpt_ctx *ctx, struct pid *pid);
 /*
