@@ -369,20 +369,10 @@ TEST_F(refuse, restart_without_the_pages_of_a_file)
 
 static bool may_be_merged(const void *addr)
 {
-	unsigned long start, end;
-	bool inside = false, merged = false;
-	char line[512];
-	FILE *f = fopen("/proc/self/smaps", "r");
+	char flags[512];
 
-	CHECK(f);
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
-		else if (inside && !strncmp(line, "VmFlags:", 8))
-			merged = strstr(line, " mg");
-	}
-	fclose(f);
-	return merged;
+	smaps_value(addr, "VmFlags", flags);
+	return strstr(flags, " mg");
 }
 
 static void subject_not_merged(void)

@@ -12,22 +12,33 @@ static inline unsigned char *map(size_t len, int prot, int flags, int fd)
 	return p;
 }
 
-/* The number behind @key in the smaps of the mapping that contains @addr, mostly in kB */
-static inline unsigned long smaps_kb(const void *addr, const char *key)
+/* What is behind @key in the smaps of the mapping that contains @addr */
+static inline void smaps_value(const void *addr, const char *key, char value[512])
 {
-	unsigned long start, end, kb = ~0UL;
+	unsigned long start, end;
 	bool inside = false;
 	char line[512];
 	FILE *f = fopen("/proc/self/smaps", "r");
 
 	CHECK(f);
+	value[0] = '\0';
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
 			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
 		else if (inside && !strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
-			sscanf(line + strlen(key), ": %lu", &kb);
+			strcpy(value, line + strlen(key) + 1);
 	}
 	fclose(f);
+}
+
+/* The same of one that has a number, mostly in kB */
+static inline unsigned long smaps_kb(const void *addr, const char *key)
+{
+	unsigned long kb = ~0UL;
+	char value[512];
+
+	smaps_value(addr, key, value);
+	sscanf(value, "%lu", &kb);
 	return kb;
 }
 
