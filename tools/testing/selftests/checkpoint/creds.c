@@ -225,7 +225,45 @@ SURVIVE(zombie_of_another_user)
 	CHECK(user_may_look(dumpable));
 }
 
+static pid_t idle_as(uid_t uid)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		CHECK(!setresuid(uid, uid, uid));
+		idle(NULL);
+	}
+	while (owner_of(pid) != uid)
+		subject_sleep_ms(1);
+	return pid;
+}
+
+static void end(pid_t pid)
+{
+	CHECK(!kill(pid, SIGKILL));
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+}
+
+/* Who has become another user in spite of a limit cannot become another program. */
+SURVIVE(limit_of_processes_that_was_exceeded)
+{
+	struct rlimit limit = { .rlim_cur = 1, .rlim_max = 1 };
+	pid_t first = idle_as(4321), second = idle_as(4321);
+
+	CHECK(!chmod(".", 0777));
+	CHECK(!setrlimit(RLIMIT_NPROC, &limit));
+	CHECK(!setresuid(4321, 4321, 4321));
+	subject_ready();
+	CHECK(execl("/bin/false", "false", NULL) == -1 && errno == EAGAIN);
+	end(first);
+	CHECK(execl("/bin/false", "false", NULL) == -1 && errno == EAGAIN);
+	end(second);
+	execl("/bin/true", "true", NULL);
+	CHECK(!"another program");
+}
+
 static pthread_t first_thread;
+static int leader_is_dead[2] = { -1, -1 };
 
 static void *outlive_first_thread(void *unused)
 {
@@ -235,6 +273,7 @@ static void *outlive_first_thread(void *unused)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	CHECK(!pthread_join(first_thread, NULL));
+	CHECK(leader_is_dead[1] < 0 || write(leader_is_dead[1], "", 1) == 1);
 	CHECK(!sigwait(&set, &sig));
 	_exit(prctl(PR_GET_DUMPABLE) ? 7 : 8);
 }
@@ -327,8 +366,9 @@ static void checkpoint_and_restart(struct subject *s)
 {
 	long ret = subject_checkpoint(s, CHECKPOINT_KILL);
 
-	if (ret > 0)
-		waitpid(s->pid, NULL, 0);
+	/* orphans are ours, too */
+	while (ret > 0 && wait(NULL) > 0)
+		;
 	if (ret <= 0 || subject_restart(s, 0) != s->pid) {
 		subject_print(s);
 		CHECK(!"checkpointed and restarted");
@@ -386,6 +426,30 @@ TEST(capabilities_in_a_user_namespace)
 TEST(securebits_in_a_user_namespace)
 {
 	EXPECT_EQ(survive_in_user_namespace(subject_securebits_that_are_locked), 0);
+}
+
+/* Without /proc, whose pids are those of another namespace */
+static void subject_with_dead_leader(void)
+{
+	pid_t kid;
+	int status;
+	char byte;
+
+	CHECK(!pipe(leader_is_dead));
+	kid = fork();
+	if (!kid)
+		leave_it_to_the_second_thread();
+	CHECK_EQ(read(leader_is_dead[0], &byte, 1), 1);
+	CHECK_EQ(kill_by_user(kid, 0), 0);
+	subject_ready();
+	CHECK_EQ(kill_by_user(kid, SIGUSR1), 0);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST(dead_leader_in_a_user_namespace)
+{
+	EXPECT_EQ(survive_in_user_namespace(subject_with_dead_leader), 0);
 }
 
 static void owned_by(int fd, uid_t uid, gid_t gid)
@@ -480,6 +544,30 @@ static void refuse_nameless_groups(void (*fn)(void))
 	CHECK_EQ(subject_finish(&s), 0);
 	subject_clean(&s);
 	_exit(0);
+}
+
+/* The dead have no memory whose user namespace could tell who may look at them. */
+static void refuse_zombie(void (*fn)(void))
+{
+	struct subject s = {};
+
+	become_root_of_namespace();
+	CHECK(subject_start(&s, fn));
+	refused_with(&s, subject_checkpoint(&s, 0), EPERM, "not permitted");
+	CHECK_EQ(subject_finish(&s), 0);
+	subject_clean(&s);
+	_exit(0);
+}
+
+static void subject_with_zombie(void)
+{
+	user_that_dies(false);
+	subject_ready();
+}
+
+TEST(zombie_that_was_not_dumpable_in_a_user_namespace)
+{
+	EXPECT_EQ(run_in_user_namespace(refuse_zombie, subject_with_zombie), 0);
 }
 
 static void take_groups(void)
