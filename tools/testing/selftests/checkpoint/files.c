@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-#include "ckpt_test.h"
+#include "codec.h"
 
 static int make(const char *name, int flags, const char *text)
 {
@@ -69,6 +69,61 @@ SURVIVE(open_flags)
 	CHECK_EQ(lseek(app, 0, SEEK_CUR), 2);
 	CHECK(fcntl(path, F_GETFL) & O_PATH);
 	CHECK(read(path, &c, 1) == -1 && errno == EBADF);
+}
+
+#define ON_DISK	"/var/tmp/ckpt-advice"
+
+static void advise(int advice)
+{
+	int fd = open(ON_DISK, O_RDONLY);
+
+	CHECK(fd >= 0 && !posix_fadvise(fd, 0, 0, advice));
+}
+
+static void subject_with_advice(void)
+{
+	close(open(ON_DISK, O_CREAT | O_WRONLY, 0600));
+	advise(POSIX_FADV_NORMAL);
+	advise(POSIX_FADV_RANDOM);
+	advise(POSIX_FADV_SEQUENTIAL);
+	advise(POSIX_FADV_NOREUSE);
+	subject_ready();
+}
+
+/* How many files of the image have this mode? */
+static int count_files(const struct image *image, uint32_t mode)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < image->nr; i++) {
+		const struct ckpt_rec_file *file = (void *)image->items[i].payload;
+
+		if (!image->items[i].data && image->items[i].type == CKPT_REC_FILE)
+			n += !!(file->f_mode & mode);
+	}
+	return n;
+}
+
+/* It shows in how much is read ahead, which depends on much else; and in the image. */
+TEST_F(refuse, advice_is_not_lost)
+{
+	static struct image image;
+	struct subject *s = &self->s;
+	int generation;
+
+	ASSERT_TRUE(subject_start(s, subject_with_advice)) subject_print(s);
+	for (generation = 0; generation < 3; generation++) {
+		ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
+		ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+		ASSERT_TRUE(image_load(s, &image));
+		EXPECT_EQ(count_files(&image, CKPT_FMODE_RANDOM), 1);
+		EXPECT_EQ(count_files(&image, CKPT_FMODE_SEQUENTIAL), 1);
+		EXPECT_EQ(count_files(&image, CKPT_FMODE_NOREUSE), 1);
+		ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	}
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+	unlink(ON_DISK);
 }
 
 #ifndef F_CREATED_QUERY
