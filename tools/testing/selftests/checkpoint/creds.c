@@ -128,7 +128,7 @@ static const char * const cred_lines[] = {
 	"NoNewPrivs:",
 };
 
-#define NR_CRED_LINES	(sizeof(cred_lines) / sizeof(cred_lines[0]))
+#define NR_CRED_LINES	ARRAY_SIZE(cred_lines)
 
 static void cred_status(pid_t pid, char lines[NR_CRED_LINES][256])
 {

@@ -26,7 +26,7 @@ static inline void smaps_value(const void *addr, const char *key, char value[512
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
 			inside = start <= (unsigned long)addr && (unsigned long)addr < end;
 		else if (inside && !strncmp(line, key, strlen(key)) && line[strlen(key)] == ':')
-			strcpy(value, line + strlen(key) + 1);
+			snprintf(value, sizeof(line), "%s", line + strlen(key) + 1);
 	}
 	fclose(f);
 }
@@ -34,12 +34,10 @@ static inline void smaps_value(const void *addr, const char *key, char value[512
 /* The same of one that has a number, mostly in kB */
 static inline unsigned long smaps_kb(const void *addr, const char *key)
 {
-	unsigned long kb = ~0UL;
 	char value[512];
 
 	smaps_value(addr, key, value);
-	sscanf(value, "%lu", &kb);
-	return kb;
+	return value[0] ? strtoul(value, NULL, 10) : ~0UL;
 }
 
 /* A child that answers through memory: when it reads 1 at @p, it puts 2 behind it. */

@@ -457,8 +457,9 @@ REFUSE(timer_on_tai, EOPNOTSUPP, "POSIX timer 0 on CLOCK_TAI")
 	subject_ready();
 }
 
-REFUSE(timer_on_the_cpu_time_of_another_process, EOPNOTSUPP,
-       "POSIX timer 0 on the CPU time of another process or a dead thread")
+#define ON_OTHERS_CPU_TIME "POSIX timer 0 on the CPU time of another process or a dead thread"
+
+REFUSE(timer_on_the_cpu_time_of_another_process, EOPNOTSUPP, ON_OTHERS_CPU_TIME)
 {
 	clockid_t clock;
 	pid_t pid = fork();
@@ -479,8 +480,7 @@ static void *lends_its_clock(void *unused)
 	return NULL;
 }
 
-REFUSE(timer_on_the_cpu_time_of_a_dead_thread, EOPNOTSUPP,
-       "POSIX timer 0 on the CPU time of another process or a dead thread")
+REFUSE(timer_on_the_cpu_time_of_a_dead_thread, EOPNOTSUPP, ON_OTHERS_CPU_TIME)
 {
 	pthread_t thread;
 
