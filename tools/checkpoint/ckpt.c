@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/checkpoint_image.h>
+
 #include "ckpt.h"
 
 static const struct command {
@@ -152,6 +154,12 @@ static int print_help(FILE *to, int status)
 	return status;
 }
 
+static int print_version(void)
+{
+	printf("ckpt, for images of version %d\n", CKPT_IMAGE_VERSION);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	/* a reader of the image that goes away is an error to report */
@@ -162,6 +170,8 @@ int main(int argc, char **argv)
 		return print_help(stderr, EXIT_USAGE);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return print_help(stdout, 0);
+	if (!strcmp(argv[1], "--version"))
+		return print_version();
 	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;

@@ -369,6 +369,11 @@ test_no_such_process()
 	! $ckpt checkpoint -o none 4194300 2>stderr && stderr_is_one_line && [ ! -e none ]
 }
 
+test_version()
+{
+	$ckpt --version | grep -q '^ckpt, for images of version [0-9]*$'
+}
+
 test_usage()
 {
 	local line
@@ -784,6 +789,7 @@ tests=(
 	check_is_harmless 'check leaves no trace'
 	log 'all is in the log'
 	no_such_process 'no such process'
+	version 'ckpt --version'
 	usage 'wrong command lines are refused'
 	refuses_devices 'a device is no image'
 	verify 'verify finds what is truncated, added or changed'
