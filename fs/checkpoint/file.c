@@ -348,6 +348,13 @@ static int refuse_unknown(struct ckpt_ctx *ctx, struct file *file)
 				inode->i_sb->s_type->name);
 }
 
+/* A file that is opened again has no errors before that. Memory tells none at all. */
+static bool has_untold_error(struct file *file)
+{
+	return file->f_op->fsync && file->f_op->fsync != noop_fsync &&
+	       filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err));
+}
+
 /* What no kind can bring back. */
 static int check_common(struct ckpt_ctx *ctx, struct file *file)
 {
@@ -363,8 +370,7 @@ static int check_common(struct ckpt_ctx *ctx, struct file *file)
 	if (!err && owner && (owner->pid || owner->signum))
 		err = ckpt_file_refuse(ctx, file, "%pD: has a signal owner (F_SETOWN, F_NOTIFY)",
 				       file);
-	/* A file that is opened again has no errors before that. */
-	if (!err && filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err)))
+	if (!err && has_untold_error(file))
 		err = ckpt_file_refuse(ctx, file, "%pD4: a write error that fsync() has not told yet",
 				       file);
 	return err ?: ckpt_locks_check(ctx, file);
