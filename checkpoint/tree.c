@@ -384,10 +384,11 @@ static int ckpt_describe_sharing(struct ckpt_ctx *ctx, struct ckpt_task *t, stru
 /* The tree is frozen, so that neither changes, and pinned, so that both exist. */
 static int ckpt_describe_all_sharing(struct ckpt_ctx *ctx)
 {
-	DEFINE_XARRAY(firsts);
+	struct xarray firsts;
 	struct ckpt_task *t;
 	int err = 0;
 
+	xa_init(&firsts);
 	ckpt_for_each_task(t, &ctx->tree) {
 		if (ckpt_is_left_out(ctx, t->task))
 			continue;
