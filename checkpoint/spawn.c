@@ -260,17 +260,6 @@ int ckpt_spawn_rest(struct ckpt_ctx *ctx)
 	return 0;
 }
 
-/* Nobody is notified of the death of a leader that has live threads. */
-static int wait_dead_leader(struct task_struct *task)
-{
-	while (!READ_ONCE(task->exit_state)) {
-		schedule_timeout_killable(1);
-		if (fatal_signal_pending(current))
-			return -EINTR;
-	}
-	return 0;
-}
-
 static int wait_zombie(struct task_struct *task)
 {
 	struct pid *pid = get_task_pid(task, PIDTYPE_PID);
@@ -284,7 +273,10 @@ static int wait_zombie(struct task_struct *task)
 	return err ? -EINTR : 0;
 }
 
-/* Until its last context switch, which counts as one, it uses time. */
+/*
+ * Until its last context switch, which counts as one, it uses time. Nobody is
+ * notified of that, nor of the death of a leader that has live threads.
+ */
 static int wait_off_cpu(struct task_struct *task)
 {
 	while (!wait_task_inactive(task, TASK_DEAD)) {
@@ -319,14 +311,12 @@ static void leave(struct ckpt_child *child)
  */
 int ckpt_spawn_bury(struct ckpt_ctx *ctx, struct ckpt_child *child)
 {
-	int err;
+	int err = 0;
 
 	leave(child);
 	if (ckpt_child_is_dead(child))
 		err = wait_zombie(child->task);
-	else
-		err = wait_dead_leader(child->task);
-	if (err)
-		return ckpt_err(ctx, err, "zombie %d did not stay", child->rec.pid);
-	return wait_off_cpu(child->task);
+	if (!err)
+		err = wait_off_cpu(child->task);
+	return err ? ckpt_err(ctx, err, "zombie %d did not stay", child->rec.pid) : 0;
 }
