@@ -820,6 +820,40 @@ static void subject_beyond_its_limit(void)
 	CHECK_EQ(WEXITSTATUS(status), access("unprivileged", F_OK) ? 0 : 77);
 }
 
+static int restart_without_resources(struct subject *s)
+{
+	struct __user_cap_data_struct caps[2];
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		get_caps(caps);
+		caps[0].effective &= ~(1U << CAP_SYS_RESOURCE);
+		caps[0].permitted &= ~(1U << CAP_SYS_RESOURCE);
+		set_caps(caps);
+		_exit(subject_restart(s, 0) != s->pid);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+/* Without CAP_SYS_RESOURCE nobody gives a user more programs than the limit allows. */
+TEST_F(refuse, program_beyond_the_limit_of_processes)
+{
+	ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	ASSERT_TRUE(subject_start(&self->s, subject_beyond_its_limit)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	/* Its child is ours now, and keeps its pid until it is reaped. */
+	while (wait(NULL) > 0)
+		;
+	ASSERT_EQ(restart_without_resources(&self->s), 0) {
+		test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
+		subject_print(&self->s);
+	}
+	close(test_open(&self->s, "unprivileged", O_CREAT | O_WRONLY));
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
 /* The restarter may raise the limit: who was allowed to go on before it was lowered is. */
 TEST_F(refuse, program_that_was_allowed_before_the_limit)
 {
