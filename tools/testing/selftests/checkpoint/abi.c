@@ -376,20 +376,6 @@ static long times_slept(pid_t pid)
 	return census_number(path, "voluntary_ctxt_switches");
 }
 
-static bool is_asleep(pid_t pid)
-{
-	char path[32], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	if (f)
-		fclose(f);
-	return state == 'S';
-}
-
 static bool become_nobody(void)
 {
 	/* others of the same user may look at it all the same */
@@ -407,7 +393,7 @@ TEST_F(abi, permission)
 
 	if (geteuid())
 		SKIP(return, "needs root to become somebody else");
-	while (!is_asleep(self->pid))
+	while (test_state(self->pid) != 'S')
 		usleep(1000);
 	slept = times_slept(self->pid);
 	pid = fork();

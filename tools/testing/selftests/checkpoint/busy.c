@@ -65,18 +65,6 @@ TEST_F(busy, kernel_thread)
 
 /* Another checkpoint, which waits for who reads its image */
 
-static pid_t start_checkpointer(struct subject *s, int fd)
-{
-	struct checkpoint_args args = {
-		.pid = s->pid, .pidfd = -1, .image_fd = fd, .log_fd = -1,
-	};
-	pid_t pid = fork();
-
-	if (!pid)
-		_exit(sys_checkpoint(&args, sizeof(args)) > 0 ? 0 : errno);
-	return pid;
-}
-
 static bool wait_for_data(int fd)
 {
 	int ms, n = 0;
@@ -130,27 +118,13 @@ static void hold_file(struct subject *s)
 	_exit(1);
 }
 
-static char state_of(pid_t pid)
-{
-	char path[32], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	if (f)
-		fclose(f);
-	return state;
-}
-
 static bool wait_for_state(pid_t pid, char state)
 {
 	int ms;
 
-	for (ms = 0; ms < SUBJECT_TIMEOUT_MS && state_of(pid) != state; ms++)
+	for (ms = 0; ms < SUBJECT_TIMEOUT_MS && test_state(pid) != state; ms++)
 		subject_sleep_ms(1);
-	return state_of(pid) == state;
+	return test_state(pid) == state;
 }
 
 static pid_t start_holder(struct subject *s)
@@ -175,6 +149,18 @@ static void end_holder(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/* Starts @fn, which acts while the file is held. Returns who holds it. */
+static pid_t start_to_wait(struct subject *s, void (*fn)(void))
+{
+	pid_t holder;
+
+	if (!subject_start(s, fn))
+		return -1;
+	holder = start_holder(s);
+	close(test_open(s, "act", O_CREAT | O_WRONLY));
+	return wait_for_state(s->pid, 'D') ? holder : -1;
+}
+
 static void *write_to_held(void *arg)
 {
 	int fd = open("held", O_WRONLY);
@@ -196,12 +182,9 @@ static void subject_that_waits(void)
 
 TEST_F_TIMEOUT(busy, in_uninterruptible_sleep, 60)
 {
-	pid_t holder;
+	pid_t holder = start_to_wait(&self->s, subject_that_waits);
 
-	ASSERT_TRUE(subject_start(&self->s, subject_that_waits)) subject_print(&self->s);
-	holder = start_holder(&self->s);
-	close(test_open(&self->s, "act", O_CREAT | O_WRONLY));
-	ASSERT_TRUE(wait_for_state(self->s.pid, 'D'));
+	ASSERT_GT(holder, 0) subject_print(&self->s);
 	refused(_metadata, &self->s, EBUSY, ": is in uninterruptible sleep at ");
 	end_holder(holder);
 	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
@@ -224,12 +207,9 @@ static void subject_that_executes(void)
 
 TEST_F_TIMEOUT(busy, executing, 60)
 {
-	pid_t holder;
+	pid_t holder = start_to_wait(&self->s, subject_that_executes);
 
-	ASSERT_TRUE(subject_start(&self->s, subject_that_executes)) subject_print(&self->s);
-	holder = start_holder(&self->s);
-	close(test_open(&self->s, "act", O_CREAT | O_WRONLY));
-	ASSERT_TRUE(wait_for_state(self->s.pid, 'D'));
+	ASSERT_GT(holder, 0) subject_print(&self->s);
 	refused(_metadata, &self->s, EBUSY, ": is executing a program");
 	end_holder(holder);
 	EXPECT_TRUE(goes_on(&self->s));
@@ -282,11 +262,10 @@ TEST_F_TIMEOUT(busy, about_to_stop, 60)
 
 static bool install_handler(struct subject *s)
 {
-	char path[96], text[512], pattern[128];
-	int fd;
+	const char *path = test_path(s, "handler");
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+	char text[512], pattern[128];
 
-	snprintf(path, sizeof(path), "%s/handler", s->dir);
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
 	snprintf(text, sizeof(text),
 		 "#!/bin/sh\n"
 		 "cd %s && touch dumping\n"

@@ -95,4 +95,19 @@ static inline bool all_progress(struct subject *s)
 	return false;
 }
 
+/* Exits with the errno of the checkpoint, or 0. */
+static inline pid_t start_checkpointer(struct subject *s, int image_fd)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct checkpoint_args args = {
+			.pid = s->pid, .pidfd = -1, .image_fd = image_fd, .log_fd = -1,
+		};
+
+		_exit(sys_checkpoint(&args, sizeof(args)) > 0 ? 0 : errno);
+	}
+	return pid;
+}
+
 #endif /* _CKPT_BUSY_TREE_H */

@@ -161,12 +161,20 @@ static inline bool test_exited(struct subject *s)
 	return waitid(P_PID, s->pid, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid;
 }
 
-static inline bool test_wait_file(struct subject *s, const char *name)
+/* Of a file of the subject's; good until the next call */
+static inline const char *test_path(struct subject *s, const char *name)
 {
-	char path[128];
-	int ms;
+	static char path[128];
 
 	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
+	return path;
+}
+
+static inline bool test_wait_file(struct subject *s, const char *name)
+{
+	const char *path = test_path(s, name);
+	int ms;
+
 	for (ms = 0; ms < SUBJECT_TIMEOUT_MS; ms += 2) {
 		if (!access(path, F_OK))
 			return true;
@@ -179,18 +187,37 @@ static inline bool test_wait_file(struct subject *s, const char *name)
 
 static inline int test_open(struct subject *s, const char *name, int flags)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-	return open(path, flags | O_CLOEXEC, 0644);
+	return open(test_path(s, name), flags | O_CLOEXEC, 0644);
 }
 
 static inline void test_unlink(struct subject *s, const char *name)
 {
-	char path[128];
+	unlink(test_path(s, name));
+}
 
-	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-	unlink(path);
+/* A descriptor of ours for what is descriptor @number of @pid */
+static inline int test_get_fd(pid_t pid, int number)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+	int fd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
+
+	close(pidfd);
+	return fd;
+}
+
+/* As the letter that /proc/PID/stat has for it; 0 if there is no such task */
+static inline char test_state(pid_t pid)
+{
+	char path[32], text[256] = "", *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	close(fd);
+	p = strrchr(text, ')');
+	return p ? p[2] : 0;
 }
 
 /* The harness shares memory with its tests: a leak, were the subject to keep it. */
@@ -253,25 +280,33 @@ static inline void test_read_log(struct subject *s, int fd)
 	close(fd);
 }
 
-/* checkpoint(2) to the file "image": >0, or -errno with s->log filled. */
-static inline long subject_checkpoint(struct subject *s, uint64_t flags)
+/* checkpoint(2) to @fd: >0, or -errno with s->log filled. */
+static inline long subject_checkpoint_to(struct subject *s, int fd, uint64_t flags)
 {
 	struct checkpoint_args args = {
 		.flags = flags,
 		.pid = s->pid,
 		.pidfd = -1,
+		.image_fd = fd,
 		.log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR),
 	};
-	long ret;
+	long ret = sys_checkpoint(&args, sizeof(args));
 
-	args.image_fd = flags & CHECKPOINT_DRY_RUN ? -1 :
-			test_open(s, "image", O_CREAT | O_TRUNC | O_RDWR);
-	ret = sys_checkpoint(&args, sizeof(args));
 	if (ret < 0)
 		ret = -errno;
-	if (args.image_fd >= 0)
-		close(args.image_fd);
 	test_read_log(s, args.log_fd);
+	return ret;
+}
+
+/* The same to the file "image" */
+static inline long subject_checkpoint(struct subject *s, uint64_t flags)
+{
+	int fd = flags & CHECKPOINT_DRY_RUN ? -1 :
+		 test_open(s, "image", O_CREAT | O_TRUNC | O_RDWR);
+	long ret = subject_checkpoint_to(s, fd, flags);
+
+	if (fd >= 0)
+		close(fd);
 	return ret;
 }
 
@@ -283,21 +318,29 @@ static inline void subject_kill(struct subject *s)
 	waitpid(s->pid, NULL, 0);
 }
 
-/* restart(2) from the file "image": the pid, or -errno with s->log filled. */
-static inline long subject_restart(struct subject *s, uint64_t flags)
+/* restart(2) from @fd: the pid, or -errno with s->log filled. */
+static inline long subject_restart_from(struct subject *s, int fd, uint64_t flags)
 {
 	struct restart_args args = {
 		.flags = flags,
-		.image_fd = test_open(s, "image", O_RDONLY),
+		.image_fd = fd,
 		.log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR),
 	};
-	long ret;
+	long ret = sys_restart(&args, sizeof(args));
 
-	ret = sys_restart(&args, sizeof(args));
 	if (ret < 0)
 		ret = -errno;
-	close(args.image_fd);
 	test_read_log(s, args.log_fd);
+	return ret;
+}
+
+/* The same from the file "image" */
+static inline long subject_restart(struct subject *s, uint64_t flags)
+{
+	int fd = test_open(s, "image", O_RDONLY);
+	long ret = subject_restart_from(s, fd, flags);
+
+	close(fd);
 	return ret;
 }
 

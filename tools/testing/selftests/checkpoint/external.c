@@ -22,17 +22,12 @@ static void subject_opens_fifo(void)
 
 FIXTURE_SETUP(external)
 {
-	int pidfd;
-
 	memset(&self->s, 0, sizeof(self->s));
 	unlink("/tmp/ckpt-external-fifo");
 	ASSERT_EQ(mkfifo("/tmp/ckpt-external-fifo", 0600), 0);
 	ASSERT_TRUE(subject_start(&self->s, subject_opens_fifo)) subject_print(&self->s);
-	pidfd = syscall(SYS_pidfd_open, self->s.pid, 0);
-	ASSERT_GE(pidfd, 0);
-	self->fd = syscall(SYS_pidfd_getfd, pidfd, 7, 0);
+	self->fd = test_get_fd(self->s.pid, 7);
 	ASSERT_GE(self->fd, 0);
-	close(pidfd);
 }
 
 FIXTURE_TEARDOWN(external)
@@ -154,13 +149,10 @@ TEST_F(refuse, mapped_memory_is_replaced)
 	struct checkpoint_external ext = { .key = (uintptr_t)"memory" };
 	struct subject *s = &self->s;
 	char buf[8] = "";
-	int pidfd;
 
 	ASSERT_TRUE(subject_start(s, subject_maps_memfd)) subject_print(s);
-	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
-	ext.fd = syscall(SYS_pidfd_getfd, pidfd, 7, 0);
+	ext.fd = test_get_fd(s->pid, 7);
 	ASSERT_GE(ext.fd, 0);
-	close(pidfd);
 	EXPECT_EQ(checkpoint_with(s, NULL, 0), -EAGAIN) subject_print(s);
 	ASSERT_GT(checkpoint_with(s, &ext, CHECKPOINT_KILL), 0) subject_print(s);
 	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);

@@ -232,14 +232,6 @@ TEST_F(image, pid_taken_by_a_process_group)
 	EXPECT_EQ(kill(-thief, SIGKILL), 0);
 }
 
-static const char *path_of(struct subject *s, const char *name)
-{
-	static char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-	return path;
-}
-
 /* CHANGED(name, errno, "text in the log") { what is otherwise than at the checkpoint } */
 #define CHANGED(name, err, text)					\
 	static void change_##name(struct __test_metadata *_metadata, struct subject *s); \
@@ -254,18 +246,18 @@ static const char *path_of(struct subject *s, const char *name)
 
 CHANGED(file_is_missing, ENOENT, "/file: cannot be found")
 {
-	ASSERT_EQ(unlink(path_of(s, "file")), 0);
+	ASSERT_EQ(unlink(test_path(s, "file")), 0);
 }
 
 CHANGED(file_is_shorter, EINVAL, "/file: shorter than at the checkpoint")
 {
-	ASSERT_EQ(truncate(path_of(s, "file"), 99), 0);
+	ASSERT_EQ(truncate(test_path(s, "file"), 99), 0);
 }
 
 CHANGED(file_is_a_directory, EINVAL, "/file: was a file at the checkpoint, is a directory now")
 {
-	ASSERT_EQ(unlink(path_of(s, "file")), 0);
-	ASSERT_EQ(mkdir(path_of(s, "file"), 0700), 0);
+	ASSERT_EQ(unlink(test_path(s, "file")), 0);
+	ASSERT_EQ(mkdir(test_path(s, "file"), 0700), 0);
 }
 
 CHANGED(file_is_locked, EBUSY, "/file: its lock is held by somebody else")
@@ -280,19 +272,19 @@ CHANGED(file_is_locked, EBUSY, "/file: its lock is held by somebody else")
 
 CHANGED(device_is_another, EINVAL, "/device: another device than at the checkpoint")
 {
-	ASSERT_EQ(unlink(path_of(s, "device")), 0);
-	ASSERT_EQ(mknod(path_of(s, "device"), S_IFCHR | 0600, makedev(1, 5)), 0);
+	ASSERT_EQ(unlink(test_path(s, "device")), 0);
+	ASSERT_EQ(mknod(test_path(s, "device"), S_IFCHR | 0600, makedev(1, 5)), 0);
 }
 
 CHANGED(fifo_is_missing, ENOENT, "/fifo: cannot be found")
 {
-	ASSERT_EQ(unlink(path_of(s, "fifo")), 0);
+	ASSERT_EQ(unlink(test_path(s, "fifo")), 0);
 }
 
 CHANGED(fifo_is_a_file, EINVAL, "/fifo: was a FIFO at the checkpoint")
 {
-	ASSERT_EQ(unlink(path_of(s, "fifo")), 0);
-	ASSERT_EQ(mknod(path_of(s, "fifo"), S_IFREG | 0600, 0), 0);
+	ASSERT_EQ(unlink(test_path(s, "fifo")), 0);
+	ASSERT_EQ(mknod(test_path(s, "fifo"), S_IFREG | 0600, 0), 0);
 }
 
 CHANGED(fifo_is_open, EBUSY, "/fifo: is open elsewhere, contents cannot be restored")

@@ -24,20 +24,6 @@ static void no_action(int sig)
 }
 
 /* A process that calls checkpoint(2); exits with 0 or the errno. */
-static pid_t start_checkpointer(struct subject *s, int image_fd)
-{
-	pid_t pid = fork();
-
-	if (!pid) {
-		struct checkpoint_args args = {
-			.pid = s->pid, .pidfd = -1, .image_fd = image_fd, .log_fd = -1,
-		};
-
-		_exit(sys_checkpoint(&args, sizeof(args)) > 0 ? 0 : errno);
-	}
-	return pid;
-}
-
 FIXTURE(interrupt)
 {
 	struct subject s;

@@ -52,21 +52,21 @@ static void subject_job(void)
 	CHECK_EQ(waitpid(kid, NULL, 0), kid);
 }
 
-/* What the log says about @what number @nr, which is led by the test */
-static const char *who_is_outside(const char *what, pid_t nr)
+/* What the log says about the session of the test */
+static const char *session_is_outside(void)
 {
 	static char text[64];
 
-	snprintf(text, sizeof(text), "%s %d (jobs) is outside the tree", what, nr);
+	snprintf(text, sizeof(text), "session %d (jobs) is outside the tree", getsid(0));
 	return text;
 }
 
 TEST_F(jobs, session_outside)
 {
 	ASSERT_TRUE(subject_start_job(&self->s, subject_job)) subject_print(&self->s);
-	expect_refused(_metadata, &self->s, 0, EOPNOTSUPP, who_is_outside("session", getsid(0)));
+	expect_refused(_metadata, &self->s, 0, EOPNOTSUPP, session_is_outside());
 	EXPECT_EQ(subject_checkpoint(&self->s, CHECKPOINT_DRY_RUN), -EOPNOTSUPP);
-	EXPECT_TRUE(log_has(&self->s, who_is_outside("session", getsid(0)))) subject_print(&self->s);
+	EXPECT_TRUE(log_has(&self->s, session_is_outside())) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
 }
@@ -94,7 +94,7 @@ static bool restarts(struct subject *s, uint64_t flags)
 TEST_F(jobs, subtree_joins_the_session_of_the_restarter)
 {
 	save_and_kill(_metadata, &self->s, CHECKPOINT_SUBTREE);
-	EXPECT_TRUE(log_has(&self->s, who_is_outside("session", getsid(0)))) subject_print(&self->s);
+	EXPECT_TRUE(log_has(&self->s, session_is_outside())) subject_print(&self->s);
 	EXPECT_TRUE(log_has(&self->s, "the restarter's takes its place"))
 		subject_print(&self->s);
 	EXPECT_TRUE(restarts(&self->s, 0));

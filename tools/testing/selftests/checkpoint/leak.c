@@ -255,15 +255,6 @@ static void subject_with_a_file(void)
 	subject_ready();
 }
 
-static int steal(struct subject *s, int number)
-{
-	int pidfd = syscall(SYS_pidfd_open, s->pid, 0);
-	int fd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
-
-	close(pidfd);
-	return fd;
-}
-
 static bool send_fd(int socket, int fd)
 {
 	char space[CMSG_SPACE(sizeof(int))] = {}, byte = 0;
@@ -287,7 +278,7 @@ TEST_F(refuse, leak_of_a_file_in_flight)
 	int sockets[2], fd;
 
 	ASSERT_TRUE(subject_start(s, subject_with_a_file)) subject_print(s);
-	fd = steal(s, 10);
+	fd = test_get_fd(s->pid, 10);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
 	ASSERT_TRUE(send_fd(sockets[0], fd));
@@ -324,7 +315,7 @@ TEST_F(refuse, leak_to_a_thread)
 	int fd;
 
 	ASSERT_TRUE(subject_start(s, subject_with_a_file)) subject_print(s);
-	fd = steal(s, 10);
+	fd = test_get_fd(s->pid, 10);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(pthread_create(&thread, NULL, hold, (void *)turn), 0);
 	while (turn[0] != 1)

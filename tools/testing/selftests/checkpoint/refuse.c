@@ -424,8 +424,7 @@ static long ring_register(int fd, unsigned int what, void *arg)
 
 static void subject_with_pinned_page(void)
 {
-	int parent = syscall(SYS_pidfd_open, getppid(), 0);
-	int fd = syscall(SYS_pidfd_getfd, parent, ring, 0);
+	int fd = test_get_fd(getppid(), ring);
 	struct iovec iov = { .iov_len = 4096 };
 
 	iov.iov_base = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -433,7 +432,7 @@ static void subject_with_pinned_page(void)
 	CHECK(iov.iov_base != MAP_FAILED && fd >= 0);
 	*(char *)iov.iov_base = 1;
 	CHECK(!ring_register(fd, IORING_REGISTER_BUFFERS, &iov));
-	CHECK(!close(fd) && !close(parent));
+	CHECK(!close(fd));
 	subject_ready();
 }
 
@@ -454,15 +453,13 @@ static void subject_with_eventfd(void)
 TEST_F(refuse, eventfd_that_the_kernel_signals)
 {
 	struct subject *s = &self->s;
-	int pidfd, fd, ms;
+	int fd, ms;
 
 	ASSERT_TRUE(make_ring());
 	ASSERT_TRUE(subject_start(s, subject_with_eventfd)) subject_print(s);
-	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
-	fd = syscall(SYS_pidfd_getfd, pidfd, 10, 0);
+	fd = test_get_fd(s->pid, 10);
 	ASSERT_EQ(ring_register(ring, IORING_REGISTER_EVENTFD, &fd), 0);
 	close(fd);
-	close(pidfd);
 	expect_refused(_metadata, s, 0, EOPNOTSUPP, "eventfd: in use by the kernel");
 	/* the clean twin: the kernel lets go of it a grace period later */
 	ASSERT_EQ(syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_EVENTFD, NULL, 0), 0);
@@ -562,15 +559,13 @@ TEST_F(refuse, all_reasons_at_once)
 		"socket", "gone (deleted): unlinked", "inotify", "leak: file",
 	};
 	struct subject *s = &self->s;
-	int pidfd, fd;
+	int fd;
 	char held[32];
 	size_t i;
 
 	ASSERT_TRUE(subject_start(s, subject_full_of_reasons)) subject_print(s);
-	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
-	fd = syscall(SYS_pidfd_getfd, pidfd, 10, 0);
+	fd = test_get_fd(s->pid, 10);
 	ASSERT_GE(fd, 0);
-	close(pidfd);
 	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), -EOPNOTSUPP) subject_print(s);
 	for (i = 0; i < ARRAY_SIZE(reasons); i++)
 		expect_named(_metadata, s, reasons[i]);
@@ -679,14 +674,12 @@ static void subject_with_a_file(void)
 TEST_F(refuse, dry_run_finds_a_leak_only)
 {
 	struct subject *s = &self->s;
-	int pidfd, fd;
+	int fd;
 
 	ASSERT_TRUE(subject_start(s, subject_with_a_file)) subject_print(s);
 	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), 0) subject_print(s);
-	pidfd = syscall(SYS_pidfd_open, s->pid, 0);
-	fd = syscall(SYS_pidfd_getfd, pidfd, 10, 0);
+	fd = test_get_fd(s->pid, 10);
 	ASSERT_GE(fd, 0);
-	close(pidfd);
 	EXPECT_EQ(subject_checkpoint(s, CHECKPOINT_DRY_RUN), -EAGAIN) subject_print(s);
 	EXPECT_TRUE(log_has(s, "leak: file")) subject_print(s);
 	EXPECT_FALSE(log_has(s, "error ")) subject_print(s);

@@ -9,7 +9,6 @@
  */
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
 #include <sys/shm.h>
 
 #include "ckpt_test.h"
@@ -163,38 +162,29 @@ static long reopen_gone(struct subject *s)
 	return reopen(s, FD_GONE);
 }
 
-static long get_fd(struct subject *s, int number)
-{
-	int pidfd = pidfd_open(s->pid, 0);
-	long fd = pidfd_getfd(pidfd, number, 0);
-
-	close(pidfd);
-	return fd;
-}
-
 static long get_file(struct subject *s)
 {
-	return get_fd(s, FD_FILE);
+	return test_get_fd(s->pid, FD_FILE);
 }
 
 static long get_pipe(struct subject *s)
 {
-	return get_fd(s, FD_PIPE + 1);
+	return test_get_fd(s->pid, FD_PIPE + 1);
 }
 
 static long get_event(struct subject *s)
 {
-	return get_fd(s, FD_EVENT);
+	return test_get_fd(s->pid, FD_EVENT);
 }
 
 static long get_fifo(struct subject *s)
 {
-	return get_fd(s, FD_FIFO);
+	return test_get_fd(s->pid, FD_FIFO);
 }
 
 static long get_gone(struct subject *s)
 {
-	return get_fd(s, FD_GONE);
+	return test_get_fd(s->pid, FD_GONE);
 }
 
 static void undo_attach(long address)
@@ -226,7 +216,7 @@ static long map(int fd)
 
 static long map_memfd(struct subject *s)
 {
-	return map(get_fd(s, FD_MEMFD));
+	return map(test_get_fd(s->pid, FD_MEMFD));
 }
 
 static long map_memory(struct subject *s)

@@ -21,6 +21,17 @@ static long checkpoint_tree(pid_t pid, uint64_t flags)
 	return sys_checkpoint(&args, sizeof(args));
 }
 
+/* The second return of the call, in the restarted subject */
+static void returns_again(struct __test_metadata *_metadata, struct subject *s)
+{
+	int status;
+
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
+	EXPECT_EQ(WEXITSTATUS(status), 20) subject_print(s);
+	s->pid = 0;
+}
+
 static void run_twice(struct __test_metadata *_metadata, struct subject *s, void (*fn)(void))
 {
 	int status;
@@ -31,10 +42,7 @@ static void run_twice(struct __test_metadata *_metadata, struct subject *s, void
 		test_read_log(s, test_open(s, "log", O_RDONLY));
 		subject_print(s);
 	}
-	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
-	ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
-	EXPECT_EQ(WEXITSTATUS(status), 20) subject_print(s);
-	s->pid = 0;
+	returns_again(_metadata, s);
 }
 
 static void subject_alone(void)
@@ -172,10 +180,7 @@ TEST_F(refuse, subtree_that_saves_itself_to_a_pipe)
 		test_read_log(s, test_open(s, "log", O_RDONLY));
 		subject_print(s);
 	}
-	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
-	ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
-	EXPECT_EQ(WEXITSTATUS(status), 20) subject_print(s);
-	s->pid = 0;
+	returns_again(_metadata, s);
 }
 
 TEST_HARNESS_MAIN

@@ -493,15 +493,10 @@ static void headless(void)
 
 static bool is_zombie(pid_t pid)
 {
-	char path[64], text[256] = "", *p;
-	int fd;
+	char state = test_state(pid);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY);
-	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	p = strrchr(text, ')');
-	return p && p[2] == 'Z';
+	CHECK(state);
+	return state == 'Z';
 }
 
 SURVIVE(peer_of_a_process_without_leader)
@@ -734,25 +729,11 @@ static void subject_vfork(void)
 	vfork_run(end_by_exit);
 }
 
-static char state_of(pid_t pid)
-{
-	char path[64], text[256] = "", *p;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY);
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
-	p = strrchr(text, ')');
-	return p ? p[2] : 0;
-}
-
 TEST_F(refuse, vfork_is_left_stopped)
 {
 	ASSERT_TRUE(subject_start(&self->s, subject_vfork)) subject_print(&self->s);
 	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_STOP), 0) subject_print(&self->s);
-	EXPECT_EQ(state_of(self->s.pid), 'T');
+	EXPECT_EQ(test_state(self->s.pid), 'T');
 	ASSERT_EQ(kill(-self->s.pid, SIGCONT), 0);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
@@ -764,7 +745,7 @@ TEST_F(refuse, vfork_is_restarted_stopped)
 	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
 	ASSERT_EQ(subject_restart(&self->s, RESTART_STOPPED), self->s.pid) subject_print(&self->s);
-	EXPECT_EQ(state_of(self->s.pid), 'T');
+	EXPECT_EQ(test_state(self->s.pid), 'T');
 	ASSERT_EQ(kill(-self->s.pid, SIGCONT), 0);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;

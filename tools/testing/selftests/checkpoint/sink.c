@@ -58,39 +58,6 @@ FIXTURE_TEARDOWN(sink)
 	EXPECT_TRUE(census_same(&self->before));
 }
 
-/* As subject_checkpoint() and subject_restart(), with @fd for the image */
-
-static long checkpoint_to(struct subject *s, int fd, uint64_t flags)
-{
-	struct checkpoint_args args = {
-		.flags = flags,
-		.pid = s->pid,
-		.pidfd = -1,
-		.image_fd = fd,
-		.log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR),
-	};
-	long ret = sys_checkpoint(&args, sizeof(args));
-
-	if (ret < 0)
-		ret = -errno;
-	test_read_log(s, args.log_fd);
-	return ret;
-}
-
-static long restart_from(struct subject *s, int fd)
-{
-	struct restart_args args = {
-		.image_fd = fd,
-		.log_fd = test_open(s, "log", O_CREAT | O_TRUNC | O_RDWR),
-	};
-	long ret = sys_restart(&args, sizeof(args));
-
-	if (ret < 0)
-		ret = -errno;
-	test_read_log(s, args.log_fd);
-	return ret;
-}
-
 /* Was the checkpoint that returned @ret refused for @err, at no cost to the tree? */
 static bool failed(struct subject *s, long ret, int err, const char *text)
 {
@@ -109,9 +76,9 @@ static bool failed(struct subject *s, long ret, int err, const char *text)
 
 static bool mount_disk(struct subject *s, size_t size)
 {
-	char path[96], options[32];
+	const char *path = test_path(s, "disk");
+	char options[32];
 
-	snprintf(path, sizeof(path), "%s/disk", s->dir);
 	snprintf(options, sizeof(options), "size=%zu", size);
 	return (!mkdir(path, 0700) || errno == EEXIST) &&
 	       !mount("none", path, "tmpfs", 0, options);
@@ -119,10 +86,7 @@ static bool mount_disk(struct subject *s, size_t size)
 
 static bool remove_disk(struct subject *s)
 {
-	char path[96];
-
-	snprintf(path, sizeof(path), "%s/disk", s->dir);
-	return !umount2(path, MNT_DETACH);
+	return !umount2(test_path(s, "disk"), MNT_DETACH);
 }
 
 /* Of the first pages some hold the records of objects; of the last ones those of tasks. */
@@ -134,11 +98,9 @@ static size_t next_size(size_t size, size_t last)
 TEST_F_TIMEOUT(sink, disk_is_full, 120)
 {
 	size_t size, last = (self->len - 1) & ~4095UL;
-	char image[96];
 
 	test_unlink(&self->s, "image");
-	snprintf(image, sizeof(image), "%s/image", self->s.dir);
-	ASSERT_EQ(symlink("disk/image", image), 0);
+	ASSERT_EQ(symlink("disk/image", test_path(&self->s, "image")), 0);
 	for (size = 4096; size <= last; size = next_size(size, last)) {
 		ASSERT_TRUE(mount_disk(&self->s, size));
 		/* were it not noticed, the tree would be dead */
@@ -299,7 +261,7 @@ static void readers_leave(struct __test_metadata *_metadata, FIXTURE_DATA(sink) 
 		ASSERT_TRUE(make(fds));
 		reader = start_reader(&self->s, fds, bytes);
 		broken_pipes = 0;
-		ret = checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL);
+		ret = subject_checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL);
 		EXPECT_EQ(broken_pipes, 1);
 		close(fds[1]);
 		EXPECT_TRUE(ended_well(reader));
@@ -327,7 +289,7 @@ TEST_F(sink, nobody_reads)
 	close(test_open(&self->s, "image", O_CREAT | O_RDWR));
 	ASSERT_TRUE(make_pipe(fds));
 	close(fds[0]);
-	EXPECT_TRUE(failed(&self->s, checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL), EPIPE,
+	EXPECT_TRUE(failed(&self->s, subject_checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL), EPIPE,
 			   "the other end is closed"));
 	close(fds[1]);
 }
@@ -343,7 +305,7 @@ static bool save_through(FIXTURE_DATA(sink) *self, bool (*make)(int *fds))
 	if (!make(fds))
 		return false;
 	reader = start_reader(&self->s, fds, SIZE_MAX);
-	ok = checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL) > 0;
+	ok = subject_checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL) > 0;
 	close(fds[1]);
 	ok = ended_well(reader) && waitpid(self->s.pid, NULL, 0) == self->s.pid && ok;
 	census_kill_children();
@@ -359,7 +321,7 @@ static long restart_through(FIXTURE_DATA(sink) *self, bool (*make)(int *fds), si
 	if (!make(fds))
 		return 0;
 	writer = start_writer(&self->s, fds, bytes);
-	ret = restart_from(&self->s, fds[0]);
+	ret = subject_restart_from(&self->s, fds[0], 0);
 	close(fds[0]);
 	return ended_well(writer) ? ret : 0;
 }
@@ -400,14 +362,14 @@ static void refuse_sockets(struct __test_metadata *_metadata, FIXTURE_DATA(sink)
 	char c;
 
 	ASSERT_EQ(socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds), 0);
-	EXPECT_EQ(checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL), -EINVAL);
+	EXPECT_EQ(subject_checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL), -EINVAL);
 	EXPECT_TRUE(log_has(&self->s, text)) subject_print(&self->s);
 	EXPECT_EQ(recv(fds[0], &c, 1, MSG_DONTWAIT), -1);
 	EXPECT_EQ(errno, EAGAIN);
 	EXPECT_TRUE(all_progress(&self->s));
 	/* what would be read from is not taken, either */
 	EXPECT_EQ(send(fds[1], "x", 1, 0), 1);
-	EXPECT_EQ(restart_from(&self->s, fds[0]), -EINVAL);
+	EXPECT_EQ(subject_restart_from(&self->s, fds[0], 0), -EINVAL);
 	EXPECT_TRUE(log_has(&self->s, text)) subject_print(&self->s);
 	EXPECT_EQ(recv(fds[0], &c, 1, MSG_DONTWAIT), 1);
 	close(fds[0]);
@@ -429,7 +391,7 @@ TEST_F(sink, socket_that_leads_nowhere)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	ASSERT_GE(fd, 0);
-	EXPECT_EQ(checkpoint_to(&self->s, fd, CHECKPOINT_KILL), -ENOTCONN);
+	EXPECT_EQ(subject_checkpoint_to(&self->s, fd, CHECKPOINT_KILL), -ENOTCONN);
 	EXPECT_TRUE(log_has(&self->s, "cannot write the image at offset 0:"))
 		subject_print(&self->s);
 	EXPECT_TRUE(all_progress(&self->s));
@@ -440,10 +402,10 @@ TEST_F(sink, device)
 {
 	int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
 
-	EXPECT_EQ(checkpoint_to(&self->s, fd, CHECKPOINT_KILL), -EINVAL);
+	EXPECT_EQ(subject_checkpoint_to(&self->s, fd, CHECKPOINT_KILL), -EINVAL);
 	EXPECT_TRUE(log_has(&self->s, "is no regular file, pipe or socket"))
 		subject_print(&self->s);
-	EXPECT_EQ(restart_from(&self->s, fd), -EINVAL);
+	EXPECT_EQ(subject_restart_from(&self->s, fd, 0), -EINVAL);
 	EXPECT_TRUE(log_has(&self->s, "is no regular file, pipe or socket"))
 		subject_print(&self->s);
 	EXPECT_TRUE(all_progress(&self->s));

@@ -47,20 +47,10 @@ static pid_t parent_of(pid_t pid)
 
 static char state_of(pid_t pid)
 {
-	char path[64], buf[512], *p;
-	int fd;
-	ssize_t n;
+	char state = test_state(pid);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY);
-	CHECK(fd >= 0);
-	n = read(fd, buf, sizeof(buf) - 1);
-	close(fd);
-	CHECK(n > 0);
-	buf[n] = 0;
-	p = strrchr(buf, ')');
-	CHECK(p);
-	return p[2];
+	CHECK(state);
+	return state;
 }
 
 SURVIVE(children_keep_pid_and_parent)
