@@ -8,8 +8,6 @@
 #include "codec.h"
 #include "mapping.h"
 
-#define PAGE	4096UL
-
 /* What the kernel has in front of the events. */
 struct ring {
 	unsigned int id, nr, head, tail, magic, compat, incompat, length;

@@ -264,7 +264,7 @@ static bool install_handler(struct subject *s)
 {
 	const char *path = test_path(s, "handler");
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
-	char text[512], pattern[128];
+	char text[512], pattern[256];
 
 	snprintf(text, sizeof(text),
 		 "#!/bin/sh\n"
@@ -302,22 +302,30 @@ static void subject_that_dumps(void)
 }
 
 /* Is the file "core" as long as its headers say? */
-static bool core_is_whole(struct subject *s)
+/* Where the last segment ends, or -1 */
+static off_t core_end(int fd)
 {
-	int fd = test_open(s, "core", O_RDONLY), i;
-	off_t size = lseek(fd, 0, SEEK_END), end = 0;
-	Elf64_Ehdr head = {};
+	Elf64_Ehdr head;
 	Elf64_Phdr part;
+	off_t end = 0;
 
 	if (pread(fd, &head, sizeof(head), 0) != sizeof(head))
-		return false;
-	for (i = 0; i < head.e_phnum; i++) {
+		return -1;
+	for (int i = 0; i < head.e_phnum; i++) {
 		if (pread(fd, &part, sizeof(part), head.e_phoff + i * sizeof(part)) !=
 		    sizeof(part))
-			return false;
+			return -1;
 		if ((off_t)(part.p_offset + part.p_filesz) > end)
 			end = part.p_offset + part.p_filesz;
 	}
+	return end;
+}
+
+static bool core_is_whole(struct subject *s)
+{
+	int fd = test_open(s, "core", O_RDONLY);
+	off_t size = lseek(fd, 0, SEEK_END), end = core_end(fd);
+
 	close(fd);
 	if (size < end)
 		fprintf(stderr, "# %ld of %ld bytes of core\n", size, end);

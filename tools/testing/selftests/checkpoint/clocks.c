@@ -6,11 +6,11 @@
  * A machine that was started at another time is made of the image: its times
  * are moved, and the offsets of its time namespaces the other way.
  */
-#include <linux/capability.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 
+#include "caps.h"
 #include "clock.h"
 #include "codec.h"
 
@@ -609,16 +609,6 @@ SURVIVE(time_namespace_to_be)
 	CHECK_EQ(status, 0);
 }
 
-static void drop_capability(int cap)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	CHECK(!syscall(SYS_capget, &head, data));
-	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
-	CHECK(!syscall(SYS_capset, &head, data));
-}
-
 /* Without the right to make a time namespace, nobody is given one. */
 TEST_F(refuse, time_namespace_without_capability)
 {
@@ -630,7 +620,7 @@ TEST_F(refuse, time_namespace_without_capability)
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
 	kid = fork();
 	if (!kid) {
-		drop_capability(CAP_SYS_TIME);
+		caps_drop(1ULL << CAP_SYS_TIME);
 		CHECK_EQ(subject_restart(&self->s, 0), -EPERM);
 		CHECK(log_has(&self->s, "RESTART_NO_TIME_NAMESPACE"));
 		CHECK_EQ(kill(self->s.pid, 0), -1);

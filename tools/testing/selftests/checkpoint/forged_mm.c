@@ -4,7 +4,6 @@
  * locks that nobody can have, or not the one who restarts. Each is refused, or the
  * program gets what it could have had. As much as that it does get.
  */
-#include <linux/capability.h>
 #include <linux/io_uring.h>
 #include <linux/memfd.h>
 #include <linux/prctl.h>
@@ -12,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "caps.h"
 #include "codec.h"
 
 #define PAGE	4096UL
@@ -495,16 +495,6 @@ static void subject_with_low_mapping(void)
 	subject_ready();
 }
 
-static void drop_capability(int cap)
-{
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	CHECK(!syscall(SYS_capget, &hdr, data));
-	data[cap / 32].effective &= ~(1U << cap % 32);
-	CHECK(!syscall(SYS_capset, &hdr, data));
-}
-
 /* Nothing can be mapped in the first pages (vm.mmap_min_addr). */
 TEST_F(forged_mm, mapping_at_the_lowest_address)
 {
@@ -515,7 +505,7 @@ TEST_F(forged_mm, mapping_at_the_lowest_address)
 	ASSERT_EQ(vma->start, LOW);
 	vma->start = 0;
 	vma->end = PAGE;
-	drop_capability(CAP_SYS_RAWIO);
+	caps_drop(1ULL << CAP_SYS_RAWIO);
 	EXPECT_TRUE(refused(EPERM, "mapping 0-1000: cannot be mapped"));
 }
 
@@ -548,7 +538,7 @@ TEST_F(forged_mm, future_mappings_locked_without_the_right)
 	struct rlimit none = {};
 
 	ASSERT_TRUE(take(subject_with_future_locked));
-	drop_capability(CAP_IPC_LOCK);
+	caps_drop(1ULL << CAP_IPC_LOCK);
 	ASSERT_EQ(setrlimit(RLIMIT_MEMLOCK, &none), 0);
 	EXPECT_TRUE(refused(EPERM, "mlockall() is not allowed"));
 }

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory of the huge page pool: contents, reservations, and a pool that is too small. */
 #include <linux/memfd.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/shm.h>
 
 #include "codec.h"
 #include "mapping.h"
 
-#define PAGE	4096UL
-#define HUGE	(2UL << 20)
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB)
+#define HUGE_ANON	(ANON | MAP_HUGETLB)
 #define POOL	24
 
 static const char pool_path[] = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
@@ -58,27 +54,6 @@ __attribute__((destructor)) static void empty_pool(void)
 #define SURVIVE_HUGE(name) \
 	SURVIVE_IF(name, pool_size() >= POOL, "no pool of huge pages of 2 MiB")
 
-static unsigned char expected(size_t i, unsigned int seed)
-{
-	return i >> 9 ^ i >> 12 ^ i >> 20 ^ seed;
-}
-
-static void fill(unsigned char *p, size_t len, unsigned int seed)
-{
-	size_t i;
-
-	for (i = 0; i < len; i += 512)
-		p[i] = expected(i, seed);
-}
-
-static void verify(const unsigned char *p, size_t len, unsigned int seed)
-{
-	size_t i;
-
-	for (i = 0; i < len; i += 512)
-		CHECK_EQ(p[i], expected(i, seed));
-}
-
 static long pool_info(const char *key)
 {
 	char line[256];
@@ -95,7 +70,7 @@ static long pool_info(const char *key)
 
 SURVIVE_HUGE(private_memory)
 {
-	unsigned char *p = map(4 * HUGE, RW, ANON, -1);
+	unsigned char *p = map(4 * HUGE, RW, HUGE_ANON, -1);
 	long reserved, free_pages;
 
 	fill(p, 2 * HUGE, 1);
@@ -118,7 +93,7 @@ SURVIVE_HUGE(private_memory)
 
 SURVIVE_HUGE(memory_that_cannot_be_written)
 {
-	unsigned char *p = map(2 * HUGE, RW, ANON, -1);
+	unsigned char *p = map(2 * HUGE, RW, HUGE_ANON, -1);
 
 	fill(p, 2 * HUGE, 2);
 	CHECK(!mprotect(p, HUGE, PROT_READ));
@@ -135,7 +110,7 @@ SURVIVE_HUGE(memory_that_cannot_be_written)
 
 SURVIVE_HUGE(memory_in_pieces)
 {
-	unsigned char *p = map(5 * HUGE, RW, ANON, -1);
+	unsigned char *p = map(5 * HUGE, RW, HUGE_ANON, -1);
 
 	fill(p, 5 * HUGE, 3);
 	CHECK(!munmap(p + HUGE, HUGE));
@@ -152,7 +127,7 @@ SURVIVE_HUGE(memory_in_pieces)
 SURVIVE_HUGE(memory_of_a_child)
 {
 	volatile int *shared = (void *)map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
-	unsigned char *p = map(3 * HUGE, RW, ANON, -1);
+	unsigned char *p = map(3 * HUGE, RW, HUGE_ANON, -1);
 	int status;
 	pid_t kid;
 
@@ -327,7 +302,7 @@ static void too_few(struct __test_metadata *_metadata, struct subject *s, void (
 
 static void subject_reserved(void)
 {
-	map(2 * HUGE, RW, ANON, -1);
+	map(2 * HUGE, RW, HUGE_ANON, -1);
 	subject_ready();
 }
 
@@ -338,7 +313,7 @@ TEST_F(refuse, restart_without_the_pages_to_reserve)
 
 static void subject_unreserved(void)
 {
-	unsigned char *p = map(2 * HUGE, RW, ANON | MAP_NORESERVE, -1);
+	unsigned char *p = map(2 * HUGE, RW, HUGE_ANON | MAP_NORESERVE, -1);
 
 	fill(p, 2 * HUGE, 8);
 	subject_ready();
@@ -377,7 +352,7 @@ static bool may_be_merged(const void *addr)
 
 static void subject_not_merged(void)
 {
-	unsigned char *p = map(HUGE, RW, ANON, -1);
+	unsigned char *p = map(HUGE, RW, HUGE_ANON, -1);
 
 	fill(p, HUGE, 13);
 	CHECK(!madvise(p, HUGE, MADV_MERGEABLE) && !may_be_merged(p));

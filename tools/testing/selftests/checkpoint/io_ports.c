@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* I/O ports that ioperm(2) or iopl(2) lets a task access: reading them is harmless. */
-#include <linux/capability.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <sys/io.h>
 #include <sys/prctl.h>
 
-#include "ckpt_test.h"
+#include "caps.h"
 
 #define ALLOWED		0x80
 #define FORBIDDEN	0x81
@@ -79,14 +78,8 @@ SURVIVE(all_ports_and_some)
 
 static void drop_rawio(void)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct caps[2];
-
-	CHECK(!syscall(SYS_capget, &head, caps));
-	caps[0].permitted &= ~(1U << CAP_SYS_RAWIO);
-	caps[0].effective &= ~(1U << CAP_SYS_RAWIO);
 	CHECK(!prctl(PR_CAPBSET_DROP, CAP_SYS_RAWIO));
-	CHECK(!syscall(SYS_capset, &head, caps));
+	caps_drop(1ULL << CAP_SYS_RAWIO);
 }
 
 /* Levels 1 and 2 allow nothing, but that one needs no right to go back to them. */

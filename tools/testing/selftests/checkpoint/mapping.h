@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Mappings of the calling process, and what it finds in them. */
 #ifndef _MAPPING_H
 #define _MAPPING_H
 
+#include <sys/mman.h>
+
 #include "ckpt_test.h"
+
+#define PAGE	4096UL
+#define HUGE	(2UL << 20)
+#define RW	(PROT_READ | PROT_WRITE)
+#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
 
 static inline unsigned char *map(size_t len, int prot, int flags, int fd)
 {
@@ -10,6 +18,24 @@ static inline unsigned char *map(size_t len, int prot, int flags, int fd)
 
 	CHECK(p != MAP_FAILED);
 	return p;
+}
+
+static inline unsigned char expected(size_t i, unsigned int seed)
+{
+	return (i >> 6 ^ i >> 12 ^ i >> 20 ^ seed) | 1;
+}
+
+/* In each cache line something that is not zero */
+static inline void fill(unsigned char *p, size_t len, unsigned int seed)
+{
+	for (size_t i = 0; i < len; i += 64)
+		p[i] = expected(i, seed);
+}
+
+static inline void verify(const unsigned char *p, size_t len, unsigned int seed)
+{
+	for (size_t i = 0; i < len; i += 64)
+		CHECK_EQ(p[i], expected(i, seed));
 }
 
 /* What is behind @key in the smaps of the mapping that contains @addr */
@@ -38,6 +64,16 @@ static inline unsigned long smaps_kb(const void *addr, const char *key)
 
 	smaps_value(addr, key, value);
 	return value[0] ? strtoul(value, NULL, 10) : ~0UL;
+}
+
+/* Where pages are huge, if the kernel has any */
+static inline unsigned char *huge_area(size_t len)
+{
+	unsigned long p = (unsigned long)map(len + HUGE, RW, ANON, -1);
+
+	p = (p + HUGE - 1) & ~(HUGE - 1);
+	CHECK(!madvise((void *)p, len, MADV_HUGEPAGE));
+	return (void *)p;
 }
 
 /* A child that answers through memory: when it reads 1 at @p, it puts 2 behind it. */

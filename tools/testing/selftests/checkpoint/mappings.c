@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Special kinds of memory: what comes back as it was, and what is refused by name. */
-#include <linux/io_uring.h>
-#include <linux/memfd.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
-#include <setjmp.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
 
 #include "mapping.h"
 #include "stalled.h"
-
-#define PAGE	4096UL
-#define HUGE	(2UL << 20)
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
@@ -28,31 +19,6 @@
 #ifndef __NR_mseal
 #define __NR_mseal	462
 #endif
-
-static void fill(unsigned char *p, size_t len, unsigned int seed)
-{
-	size_t i;
-
-	for (i = 0; i < len; i += 64)
-		p[i] = i >> 6 ^ i >> 12 ^ seed;
-}
-
-static void verify(const unsigned char *p, size_t len, unsigned int seed)
-{
-	size_t i;
-
-	for (i = 0; i < len; i += 64)
-		CHECK_EQ(p[i], (unsigned char)(i >> 6 ^ i >> 12 ^ seed));
-}
-
-static unsigned char *huge_area(size_t len)
-{
-	unsigned long p = (unsigned long)map(len + HUGE, RW, ANON, -1);
-
-	p = (p + HUGE - 1) & ~(HUGE - 1);
-	CHECK(!madvise((void *)p, len, MADV_HUGEPAGE));
-	return (void *)p;
-}
 
 SURVIVE(huge_pages_stay_huge)
 {
@@ -263,97 +229,6 @@ SURVIVE(shared_memory_sees_all_its_mappings)
 	CHECK_EQ(q[3], 99);
 }
 
-SURVIVE(memfd)
-{
-	int fd = syscall(SYS_memfd_create, "subject", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	char link[64] = "", c = 0;
-	unsigned char *p;
-	struct stat st;
-
-	CHECK(fd >= 0 && !ftruncate(fd, 1 << 20));
-	CHECK_EQ(pwrite(fd, "hello", 5, 700000), 5);
-	CHECK(!fchmod(fd, 0640));
-	p = map(8 * PAGE, RW, MAP_SHARED, fd);
-	fill(p, 4 * PAGE, 9);
-	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
-	CHECK_EQ(lseek(fd, 42, SEEK_SET), 42);
-	subject_ready();
-	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 42);
-	verify(p, 4 * PAGE, 9);
-	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW);
-	CHECK_EQ(pread(fd, &c, 1, 700004), 1);
-	CHECK_EQ(c, 'o');
-	p[1] = 33;
-	CHECK_EQ(pread(fd, &c, 1, 1), 1);
-	CHECK_EQ(c, 33);
-	CHECK(!fstat(fd, &st));
-	CHECK_EQ(st.st_size, 1 << 20);
-	CHECK_EQ(st.st_mode & 0777, 0640);
-	CHECK(st.st_blocks < 64 * 8);
-	CHECK(ftruncate(fd, 1) && errno == EPERM);
-	CHECK(readlink("/proc/self/fd/3", link, sizeof(link) - 1) > 0);
-	CHECK(!strcmp(link, "/memfd:subject (deleted)"));
-	CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
-}
-
-SURVIVE(memfd_with_pages_behind_its_end)
-{
-	int fd = syscall(SYS_memfd_create, "subject", MFD_CLOEXEC);
-	char c = 'a';
-
-	CHECK(fd >= 0);
-	CHECK_EQ(pwrite(fd, &c, 1, 2 * PAGE), 1);
-	CHECK(!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 8 * PAGE));
-	subject_ready();
-	CHECK_EQ(lseek(fd, 0, SEEK_END), 2 * PAGE + 1);
-	CHECK(!ftruncate(fd, 4 * PAGE));
-	CHECK_EQ(pread(fd, &c, 1, 3 * PAGE), 1);
-	CHECK_EQ(c, 0);
-	CHECK_EQ(pread(fd, &c, 1, 2 * PAGE), 1);
-	CHECK_EQ(c, 'a');
-}
-
-SURVIVE(sealed_memfd_is_sealed_again)
-{
-	int fd = syscall(SYS_memfd_create, "sealed", MFD_ALLOW_SEALING);
-	unsigned char *p;
-
-	CHECK_EQ(write(fd, "constant", 8), 8);
-	CHECK(!fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL));
-	p = map(PAGE, PROT_READ, MAP_SHARED, fd);
-	subject_ready();
-	CHECK(!memcmp(p, "constant", 8));
-	CHECK(write(fd, "x", 1) == -1 && errno == EPERM);
-	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_WRITE | F_SEAL_SEAL);
-	CHECK(mprotect(p, PAGE, RW) == -1 && errno == EACCES);
-}
-
-SURVIVE(memfd_passed_by_inheritance)
-{
-	int fd = syscall(SYS_memfd_create, "both", 0), status;
-	volatile unsigned char *p;
-	pid_t kid;
-
-	CHECK(!ftruncate(fd, PAGE));
-	kid = fork();
-	if (!kid) {
-		p = map(PAGE, RW, MAP_SHARED, fd);
-		p[0] = 1;
-		while (p[0] != 2)
-			subject_sleep_ms(1);
-		p[1] = 3;
-		_exit(0);
-	}
-	p = map(PAGE, RW, MAP_SHARED, fd);
-	while (p[0] != 1)
-		subject_sleep_ms(1);
-	subject_ready();
-	p[0] = 2;
-	CHECK_EQ(waitpid(kid, &status, 0), kid);
-	CHECK_EQ(status, 0);
-	CHECK_EQ(p[1], 3);
-}
-
 SURVIVE(no_more_write_and_execute)
 {
 	CHECK(!prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0));
@@ -391,126 +266,6 @@ SURVIVE(code_with_a_changed_page)
 	subject_ready();
 	CHECK_EQ(*(unsigned char *)page, saved);
 	CHECK(smaps_kb((void *)page, "Private_Dirty") >= 4);
-}
-
-static bool have_pkeys(void)
-{
-	int key = pkey_alloc(0, 0);
-
-	return key >= 0 && !pkey_free(key);
-}
-
-/* What the CPU says when memory is touched that the key of this thread forbids. */
-static sigjmp_buf forbidden;
-
-static void caught(int sig, siginfo_t *info, void *ctx)
-{
-	if (info->si_code == SEGV_PKUERR)
-		siglongjmp(forbidden, 1);
-	_exit(3);
-}
-
-static unsigned int read_pkru(void)
-{
-	unsigned int pkru, edx;
-
-	asm volatile("rdpkru" : "=a" (pkru), "=d" (edx) : "c" (0));
-	return pkru;
-}
-
-static bool allowed(volatile unsigned char *p, bool write)
-{
-	struct sigaction sa = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO };
-	unsigned int pkru = read_pkru();
-	bool ok = false;
-
-	CHECK(!sigaction(SIGSEGV, &sa, NULL));
-	if (!sigsetjmp(forbidden, 1)) {
-		if (write)
-			p[0] = p[0];
-		else
-			(void)p[0];
-		ok = true;
-	}
-	/* A handler starts with keys of its own, and this one did not return. */
-	asm volatile("wrpkru" : : "a" (pkru), "c" (0), "d" (0) : "memory");
-	signal(SIGSEGV, SIG_DFL);
-	return ok;
-}
-
-SURVIVE_IF(protection_keys, have_pkeys(), "no protection keys")
-{
-	unsigned char *p = map(4 * PAGE, RW, ANON, -1), *shared, *huge;
-	int key[3], i;
-
-	for (i = 0; i < 3; i++) {
-		key[i] = pkey_alloc(0, 0);
-		CHECK(key[i] > 0);
-	}
-	CHECK(!pkey_free(key[1]));
-	fill(p, 4 * PAGE, 21);
-	CHECK(!pkey_mprotect(p + PAGE, 2 * PAGE, RW, key[0]));
-	shared = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
-	CHECK(!pkey_mprotect(shared, PAGE, RW, key[2]));
-	huge = huge_area(HUGE);
-	fill(huge, HUGE, 22);
-	CHECK(!pkey_mprotect(huge, HUGE, RW, key[0]));
-	CHECK(!pkey_set(key[0], PKEY_DISABLE_ACCESS));
-	CHECK(!pkey_set(key[2], PKEY_DISABLE_WRITE));
-	CHECK_EQ(smaps_kb(p + PAGE, "ProtectionKey"), key[0]);
-	subject_ready();
-	CHECK_EQ(pkey_get(key[0]), PKEY_DISABLE_ACCESS);
-	CHECK_EQ(pkey_get(key[2]), PKEY_DISABLE_WRITE);
-	CHECK_EQ(smaps_kb(p, "ProtectionKey"), 0);
-	CHECK_EQ(smaps_kb(p + PAGE, "ProtectionKey"), key[0]);
-	CHECK_EQ(smaps_kb(p + 3 * PAGE, "ProtectionKey"), 0);
-	CHECK_EQ(smaps_kb(shared, "ProtectionKey"), key[2]);
-	CHECK(!allowed(p + PAGE, false) && allowed(p + 3 * PAGE, true));
-	CHECK(!allowed(shared, true) && allowed(shared, false));
-	CHECK(!allowed(huge + 5 * PAGE, false));
-	CHECK(!pkey_set(key[0], 0));
-	verify(p, 4 * PAGE, 21);
-	verify(huge, HUGE, 22);
-	/* key[1] is free, the others are not */
-	CHECK_EQ(pkey_alloc(0, 0), key[1]);
-	CHECK(pkey_alloc(0, 0) > key[2]);
-	CHECK(!pkey_free(key[0]));
-}
-
-SURVIVE_IF(pages_swapped_behind_a_protection_key, have_pkeys(), "no protection keys")
-{
-	unsigned char *p = map(8 * PAGE, RW, ANON, -1);
-	int key = pkey_alloc(0, 0);
-
-	fill(p, 8 * PAGE, 23);
-	CHECK(!mlock(p, 8 * PAGE));
-	CHECK(!pkey_mprotect(p, 8 * PAGE, PROT_READ, key));
-	CHECK(!pkey_set(key, PKEY_DISABLE_ACCESS));
-	subject_ready();
-	CHECK_EQ(smaps_kb(p, "Locked"), 32);
-	CHECK(!allowed(p, false));
-	CHECK(!pkey_set(key, 0));
-	verify(p, 8 * PAGE, 23);
-}
-
-SURVIVE_IF(execute_only_memory, have_pkeys(), "no protection keys")
-{
-	unsigned char *p = map(PAGE, RW, ANON, -1), *q = map(PAGE, RW, ANON, -1);
-	int key;
-
-	p[0] = 0xc3;
-	CHECK(!mprotect(p, PAGE, PROT_EXEC));
-	key = smaps_kb(p, "ProtectionKey");
-	CHECK(key > 0);
-	subject_ready();
-	CHECK_EQ(smaps_kb(p, "ProtectionKey"), key);
-	CHECK(!allowed(p, false));
-	((void (*)(void))p)();
-	/* the same key again, and it is not for sale */
-	CHECK(!mprotect(q, PAGE, PROT_EXEC));
-	CHECK_EQ(smaps_kb(q, "ProtectionKey"), key);
-	CHECK(pkey_mprotect(q, PAGE, RW, key) && errno == EINVAL);
-	CHECK(pkey_free(key) && errno == EINVAL);
 }
 
 SURVIVE(sealed_mappings)
@@ -761,36 +516,6 @@ REFUSE(poison_before_shared_memory, EOPNOTSUPP, "cannot be read")
 	subject_ready();
 }
 
-static bool can_poison(void)
-{
-	return !madvise(NULL, 0, MADV_HWPOISON);
-}
-
-/* The child is told by SIGBUS. */
-static void poison_page(int fd)
-{
-	pid_t kid = fork();
-
-	if (!kid) {
-		unsigned char *p = map(PAGE, RW, MAP_SHARED, fd);
-
-		p[0] = 1;
-		CHECK(!madvise(p, PAGE, MADV_HWPOISON));
-		_exit(0);
-	}
-	CHECK_EQ(waitpid(kid, NULL, 0), kid);
-}
-
-REFUSE_IF(poisoned_memfd, can_poison(), "no CONFIG_MEMORY_FAILURE", EOPNOTSUPP,
-	  "shared memory memfd:poisoned: page 0: cannot be read")
-{
-	int fd = syscall(SYS_memfd_create, "poisoned", 0);
-
-	CHECK(!ftruncate(fd, 2 * PAGE));
-	poison_page(fd);
-	subject_ready();
-}
-
 static int secret_memory(void)
 {
 	int fd = syscall(SYS_memfd_secret, 0);
@@ -827,58 +552,6 @@ REFUSE(ring_of_perf, EOPNOTSUPP, "special mapping: not supported")
 	map(2 * PAGE, RW, MAP_SHARED, fd);
 	close(fd);
 	subject_ready();
-}
-
-#define PINNED	5
-
-static void subject_has_memfd(void)
-{
-	CHECK_EQ(dup2(syscall(SYS_memfd_create, "pinned", 0), PINNED), PINNED);
-	CHECK(!close_range(3, PINNED - 1, 0) && !ftruncate(PINNED, 4 * PAGE));
-	map(4 * PAGE, RW, MAP_SHARED, PINNED)[2 * PAGE] = 1;
-	subject_ready();
-}
-
-/* A ring that has @fd for a buffer; it neither maps it nor has it open. */
-static int pin_memory(int fd, size_t len)
-{
-	struct io_uring_params params = {};
-	int ring = syscall(SYS_io_uring_setup, 4, &params);
-	void *p = mmap(NULL, len, RW, MAP_SHARED, fd, 0);
-	struct iovec iov = { p, len };
-
-	if (p == MAP_FAILED || syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS,
-				       &iov, 1) || munmap(p, len))
-		return -1;
-	return ring;
-}
-
-TEST_F(refuse, outsider_can_write_what_it_does_not_map)
-{
-	struct subject *s = &self->s;
-	long ret = -1;
-	int ring, fd, ms;
-	char path[64];
-
-	ASSERT_TRUE(subject_start(s, subject_has_memfd)) subject_print(s);
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", s->pid, PINNED);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	ASSERT_GE(fd, 0);
-	ring = pin_memory(fd, 4 * PAGE);
-	ASSERT_GE(ring, 0);
-	close(fd);
-	EXPECT_EQ(subject_checkpoint(s, 0), -EOPNOTSUPP);
-	EXPECT_TRUE(log_has(s, "shared memory memfd:pinned: page 0: pinned for I/O"))
-		subject_print(s);
-	close(ring);
-	/* the kernel takes its time to unpin */
-	for (ms = 0; ret < 0 && ms < SUBJECT_TIMEOUT_MS; ms += 20) {
-		subject_sleep_ms(20);
-		ret = subject_checkpoint(s, 0);
-	}
-	EXPECT_GT(ret, 0) subject_print(s);
-	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
-	s->pid = 0;
 }
 
 #define WRITTEN		((unsigned char *)0x40000000)

@@ -6,9 +6,6 @@
 
 #include "mapping.h"
 
-#define PAGE	4096UL
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
 #define BITS	1024
 
 #ifndef MPOL_WEIGHTED_INTERLEAVE

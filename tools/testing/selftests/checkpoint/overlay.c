@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Files of overlayfs, whose mappings hold the file underneath. */
-#include <linux/capability.h>
 #include <sys/mount.h>
 
-#include "ckpt_test.h"
+#include "caps.h"
 
 #define PAGE	4096UL
 
@@ -100,17 +99,6 @@ static void map_file_of_another_user(void)
 }
 
 /* Only the owner of a file may open it with O_NOATIME, as overlayfs does underneath. */
-static int drop_cap_fowner(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -1;
-	data[CAP_TO_INDEX(CAP_FOWNER)].effective &= ~CAP_TO_MASK(CAP_FOWNER);
-	return syscall(SYS_capset, &header, data);
-}
-
 TEST_F(refuse, no_restarter_who_does_not_own_the_file)
 {
 	if (!has_overlayfs())
@@ -118,7 +106,7 @@ TEST_F(refuse, no_restarter_who_does_not_own_the_file)
 	ASSERT_TRUE(subject_start(&self->s, map_file_of_another_user)) subject_print(&self->s);
 	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
-	ASSERT_EQ(drop_cap_fowner(), 0);
+	caps_drop(1ULL << CAP_FOWNER);
 	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;

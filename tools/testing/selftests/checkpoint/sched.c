@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Scheduling policies, with their parameters and what the caller may set. */
 #include <grp.h>
-#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 
-#include "ckpt_test.h"
+#include "caps.h"
 
 #ifndef SCHED_DEADLINE
 #define SCHED_DEADLINE	6
@@ -350,7 +349,6 @@ static void subject_with_nice_groups(void)
 /* With no more than the right to choose pids */
 static void become_restarter(void)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct caps[2] = {};
 
 	CHECK(!prctl(PR_SET_KEEPCAPS, 1));
@@ -358,7 +356,7 @@ static void become_restarter(void)
 	CHECK(!setresuid(NOBODY, NOBODY, NOBODY));
 	caps[1].permitted = 1U << (CAP_CHECKPOINT_RESTORE - 32);
 	caps[1].effective = caps[1].permitted;
-	CHECK(!syscall(SYS_capset, &head, caps));
+	caps_set(caps);
 }
 
 static int restart_as_nobody(struct subject *s)

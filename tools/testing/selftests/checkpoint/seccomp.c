@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Seccomp: filters come back, shared as they were, upon those of the restarter. */
 #include <linux/audit.h>
-#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -9,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 
-#include "ckpt_test.h"
+#include "caps.h"
 
 /* What the filters of these tests act upon, as nobody else calls it. */
 #define NR_FIRST	__NR_getppid
@@ -513,21 +512,10 @@ TEST_F(refuse, strict_mode_under_filters)
 	s->pid = 0;
 }
 
-static void drop_sys_admin(void)
-{
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	CHECK(!syscall(SYS_capget, &hdr, data));
-	data[0].effective &= ~(1U << CAP_SYS_ADMIN);
-	data[0].permitted &= ~(1U << CAP_SYS_ADMIN);
-	CHECK(!syscall(SYS_capset, &hdr, data));
-}
-
 static void subject_without_sys_admin(void)
 {
 	filter(NR_FIRST, DENY(ESTALE));
-	drop_sys_admin();
+	caps_drop(1ULL << CAP_SYS_ADMIN);
 	subject_ready();
 }
 
@@ -542,7 +530,7 @@ TEST_F(refuse, filters_need_a_right)
 	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
 	kid = fork();
 	if (!kid) {
-		drop_sys_admin();
+		caps_drop(1ULL << CAP_SYS_ADMIN);
 		CHECK_EQ(subject_restart(s, RESTART_NO_TIME_NAMESPACE), -EACCES);
 		CHECK(log_has(s, "seccomp filters need no_new_privs or CAP_SYS_ADMIN"));
 		_exit(0);

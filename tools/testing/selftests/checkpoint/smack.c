@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Smack: labels of tasks come back, if the restarter asks for them and may set them. */
-#include <linux/capability.h>
 #include <pthread.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -8,6 +7,7 @@
 
 static void lsm_prepare(void);
 #define LSM_TESTED	LSM_ID_SMACK
+#include "caps.h"
 #include "lsm.h"
 
 static void lsm_prepare(void)
@@ -65,21 +65,6 @@ TEST_F(labels, kept_for_generations)
 	}
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
-}
-
-static void drop_capabilities(uint64_t caps)
-{
-	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-	int i;
-
-	CHECK(!syscall(SYS_capget, &hdr, data));
-	for (i = 0; i < 2; i++) {
-		data[i].effective &= ~(caps >> 32 * i);
-		data[i].permitted &= ~(caps >> 32 * i);
-		data[i].inheritable &= ~(caps >> 32 * i);
-	}
-	CHECK(!syscall(SYS_capset, &hdr, data));
 }
 
 static void create(const char *name, const char *label)
@@ -185,7 +170,7 @@ TEST_F(labels, that_of_the_restarter_needs_no_flag)
 TEST_F(labels, not_permitted)
 {
 	lsm_take(_metadata, &self->s, subject_labelled);
-	drop_capabilities(1ULL << CAP_MAC_ADMIN);
+	caps_drop(1ULL << CAP_MAC_ADMIN);
 	lsm_refused(_metadata, &self->s, RESTART_KEEP_LSM, EPERM,
 		    "Smack does not let it have the label \"Subject\" (current)");
 }

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Pages that are not where they were: swapped out, or merged by KSM. */
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/swap.h>
 #include <sys/uio.h>
 
 #include "mapping.h"
 #include "stalled.h"
 
-#define PAGE	4096UL
 #define LEN	(1024 * PAGE)
-#define RW	(PROT_READ | PROT_WRITE)
-#define ANON	(MAP_PRIVATE | MAP_ANONYMOUS)
 
 #define SWAP_FILE	"/var/tmp/ckpt-swap"
 #define SWAP_SIZE	(64UL << 20)
@@ -81,27 +77,6 @@ __attribute__((destructor)) static void end(void)
 		return;
 	write_long(KSM "use_zero_pages", 0);
 	write_long(KSM "run", ksm_before);
-}
-
-static unsigned char expected(size_t i, unsigned int seed)
-{
-	return i >> 6 ^ i >> 12 ^ seed;
-}
-
-static void fill(unsigned char *p, size_t len, unsigned int seed)
-{
-	size_t i;
-
-	for (i = 0; i < len; i += 64)
-		p[i] = expected(i, seed) | 1;
-}
-
-static void verify(const unsigned char *p, size_t len, unsigned int seed)
-{
-	size_t i;
-
-	for (i = 0; i < len; i += 64)
-		CHECK_EQ(p[i], expected(i, seed) | 1);
 }
 
 /* Most of @p goes to swap; what is just being looked at does not. */

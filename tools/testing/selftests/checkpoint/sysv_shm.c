@@ -4,12 +4,10 @@
  * what was removed comes back with its contents.
  */
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/shm.h>
 
 #include "mapping.h"
 
-#define PAGE	4096UL
 #define SIZE	(64 * PAGE + 100)
 #define KEY	0x0c4b7000
 

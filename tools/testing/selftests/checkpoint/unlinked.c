@@ -2,13 +2,10 @@
 /* Files that only their users keep: unlinked from a tmpfs, never linked, memfds under seal. */
 #include <linux/memfd.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/xattr.h>
 
 #include "mapping.h"
 
-#define PAGE	4096UL
-#define RW	(PROT_READ | PROT_WRITE)
 #define NAME	"/dev/shm/ckpt-unlinked"
 
 #ifndef MFD_NOEXEC_SEAL
