@@ -354,6 +354,12 @@ static int ckpt_settle_all(struct ckpt_ctx *ctx, ktime_t deadline, struct task_s
 	return 0;
 }
 
+/* Dead, and not to be waited for by anybody: the next walk will not find it. */
+static bool ckpt_is_vanishing(struct task_struct *task)
+{
+	return !thread_group_leader(task) || READ_ONCE(task->exit_state) == EXIT_DEAD;
+}
+
 /*
  * Off their CPUs, so that all registers are in memory. -EAGAIN: one runs again,
  * or @late may do so because its vfork child is not of the tree.
@@ -366,8 +372,13 @@ static int ckpt_sample_all(struct ckpt_ctx *ctx, struct task_struct **late)
 		unsigned int state = READ_ONCE(t->task->__state);
 
 		t->gen = 0;
-		if (ckpt_runs_on(ctx, t->task) || READ_ONCE(t->task->exit_state))
+		if (ckpt_runs_on(ctx, t->task))
 			continue;
+		if (READ_ONCE(t->task->exit_state)) {
+			if (ckpt_is_vanishing(t->task))
+				return -EAGAIN;
+			continue;
+		}
 		if (!t->held || !ckpt_is_settled(t->task))
 			return -EAGAIN;
 		t->gen = wait_task_inactive(t->task, state);

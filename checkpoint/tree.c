@@ -300,6 +300,12 @@ static u32 ckpt_describe_flags(struct task_struct *task)
 	return flags;
 }
 
+/* Those of the tree are alive; the kernel may know dead ones that it is about to forget. */
+static bool ckpt_has_threads(const struct ckpt_tree *tree, u32 leader)
+{
+	return leader + 1 < tree->nr && tree->tasks[leader + 1].leader == leader;
+}
+
 static int ckpt_describe_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
 {
 	struct ckpt_rec_tree_task *rec = &t->rec;
@@ -312,7 +318,7 @@ static int ckpt_describe_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
 		return ckpt_err(ctx, -EAGAIN, "%s: is being reaped", ckpt_whom(ctx));
 	get_task_comm(rec->comm, task);
 	if (rec->flags & CKPT_TASKF_ZOMBIE) {
-		if (task == ctx->root_task && !delay_group_leader(task))
+		if (task == ctx->root_task && !ckpt_has_threads(&ctx->tree, t->leader))
 			return ckpt_err(ctx, -ESRCH, "%s: is dead", ckpt_whom(ctx));
 		rec->exit_code = ckpt_wait_status(task);
 	}
@@ -404,8 +410,10 @@ static int ckpt_describe_all_sharing(struct ckpt_ctx *ctx)
 static const char *ckpt_foreign_ns(struct task_struct *task)
 {
 	struct nsproxy *ns = task->nsproxy, *own = current->nsproxy;
+	struct pid_namespace *pid_ns = task_active_pid_ns(task);
 
-	if (task_active_pid_ns(task) != task_active_pid_ns(current))
+	/* who is being reaped has none any more, which ckpt_describe_task() tells */
+	if (pid_ns && pid_ns != task_active_pid_ns(current))
 		return "pid";
 	if (__task_cred(task)->user_ns != current_user_ns())
 		return "user";

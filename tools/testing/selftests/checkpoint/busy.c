@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Trees that cannot be frozen: EBUSY, the log says which task is at what, and
- * the tree goes on. When it is done with that, it can be saved.
+ * the tree goes on. When it is done with that, it can be saved. And trees that
+ * can be, although they never come to rest by themselves.
  */
 #include <elf.h>
 #include <linux/userfaultfd.h>
@@ -350,6 +351,62 @@ TEST_F_TIMEOUT(busy, dumping_core, 60)
 	ASSERT_TRUE(test_wait_file(s, "dumped"));
 	EXPECT_TRUE(core_is_whole(s));
 	EXPECT_GT(subject_checkpoint(s, 0), 0) subject_print(s);
+	EXPECT_TRUE(goes_on(s));
+}
+
+static void *end_at_once(void *unused)
+{
+	return NULL;
+}
+
+static void *make_threads(void *unused)
+{
+	pthread_t thread;
+
+	for (;;) {
+		CHECK(!pthread_create(&thread, NULL, end_at_once, NULL));
+		CHECK(!pthread_join(thread, NULL));
+	}
+	return NULL;
+}
+
+static void *make_processes(void *unused)
+{
+	for (;;) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (!pid)
+			_exit(0);
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* Nobody waits for any of them: threads, and children of who ignores SIGCHLD. */
+static void subject_of_mayflies(void)
+{
+	pthread_t thread;
+
+	signal(SIGCHLD, SIG_IGN);
+	CHECK(!pthread_create(&thread, NULL, make_threads, NULL));
+	CHECK(!pthread_create(&thread, NULL, make_threads, NULL));
+	CHECK(!pthread_create(&thread, NULL, make_processes, NULL));
+	subject_ready();
+}
+
+/* What dies while the tree comes to rest is not of it. */
+TEST_F_TIMEOUT(busy, with_tasks_that_come_and_go, 120)
+{
+	struct subject *s = &self->s;
+	int i;
+
+	ASSERT_TRUE(subject_start(s, subject_of_mayflies)) subject_print(s);
+	for (i = 0; i < 100; i++)
+		ASSERT_GT(subject_checkpoint(s, 0), 0) subject_print(s);
+	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
 	EXPECT_TRUE(goes_on(s));
 }
 

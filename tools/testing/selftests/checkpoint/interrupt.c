@@ -441,14 +441,18 @@ static int kill_member_after(struct subject *s, size_t bytes, unsigned int *seed
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+#define FROZEN	40	/* times that it is killed about when the tree is frozen */
+
 /* Before the call, during it, or after it: there is a whole image, or none. */
 TEST_F_TIMEOUT(interrupt, member_killed_during_checkpoint, 300)
 {
 	int i, err;
 
-	for (i = 0; i < 12; i++) {
+	for (i = 0; i < FROZEN + 12; i++) {
+		size_t bytes = i < FROZEN ? 0 : (i - FROZEN) * 400000;
+
 		ASSERT_TRUE(subject_start(&self->s, subject_busy)) subject_print(&self->s);
-		err = kill_member_after(&self->s, i * 400000, &self->seed);
+		err = kill_member_after(&self->s, bytes, &self->seed);
 		ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
 		census_kill_children();
 		if (err) {
