@@ -247,6 +247,7 @@ static bool make_sockets(int *fds)
 	       !setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
+/* A socket that is closed with data unread is reset, which its writer may be told first. */
 static void readers_leave(struct __test_metadata *_metadata, FIXTURE_DATA(sink) *self,
 			  bool (*make)(int *fds))
 {
@@ -254,7 +255,7 @@ static void readers_leave(struct __test_metadata *_metadata, FIXTURE_DATA(sink) 
 
 	for (bytes = 0; bytes < self->len - 65536;
 	     bytes = bytes < 8192 ? bytes * 2 + 1 : bytes + self->len / 12) {
-		int fds[2];
+		int fds[2], err = EPIPE;
 		pid_t reader;
 		long ret;
 
@@ -262,11 +263,13 @@ static void readers_leave(struct __test_metadata *_metadata, FIXTURE_DATA(sink) 
 		reader = start_reader(&self->s, fds, bytes);
 		broken_pipes = 0;
 		ret = subject_checkpoint_to(&self->s, fds[1], CHECKPOINT_KILL);
-		EXPECT_EQ(broken_pipes, 1);
+		if (make == make_sockets && ret == -ECONNRESET)
+			err = ECONNRESET;
+		EXPECT_EQ(broken_pipes, err == EPIPE);
 		close(fds[1]);
 		EXPECT_TRUE(ended_well(reader));
 		EXPECT_EQ(image_len(&self->s), bytes);
-		EXPECT_TRUE(failed(&self->s, ret, EPIPE, "the other end is closed"))
+		EXPECT_TRUE(failed(&self->s, ret, err, "the other end is closed"))
 			TH_LOG("reader of %zu bytes", bytes);
 	}
 }
