@@ -21,7 +21,20 @@ static inline void caps_set(struct __user_cap_data_struct data[2])
 	CHECK(!syscall(SYS_capset, &head, data));
 }
 
-/* Gives up a set of them for good: the bits (1ULL << CAP_...) of @caps. */
+/* A set of capabilities is the bits (1ULL << CAP_...) of a number. */
+
+/* Does without some of them for the time being. */
+static inline void caps_lower(uint64_t caps)
+{
+	struct __user_cap_data_struct data[2];
+
+	caps_get(data);
+	for (int i = 0; i < 2; i++)
+		data[i].effective &= ~(caps >> 32 * i);
+	caps_set(data);
+}
+
+/* Gives some of them up for good. */
 static inline void caps_drop(uint64_t caps)
 {
 	struct __user_cap_data_struct data[2];

@@ -620,7 +620,7 @@ TEST_F(refuse, time_namespace_without_capability)
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
 	kid = fork();
 	if (!kid) {
-		caps_drop(1ULL << CAP_SYS_TIME);
+		caps_lower(1ULL << CAP_SYS_TIME);
 		CHECK_EQ(subject_restart(&self->s, 0), -EPERM);
 		CHECK(log_has(&self->s, "RESTART_NO_TIME_NAMESPACE"));
 		CHECK_EQ(kill(self->s.pid, 0), -1);

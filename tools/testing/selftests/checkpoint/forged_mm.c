@@ -505,7 +505,7 @@ TEST_F(forged_mm, mapping_at_the_lowest_address)
 	ASSERT_EQ(vma->start, LOW);
 	vma->start = 0;
 	vma->end = PAGE;
-	caps_drop(1ULL << CAP_SYS_RAWIO);
+	caps_lower(1ULL << CAP_SYS_RAWIO);
 	EXPECT_TRUE(refused(EPERM, "mapping 0-1000: cannot be mapped"));
 }
 
@@ -538,7 +538,7 @@ TEST_F(forged_mm, future_mappings_locked_without_the_right)
 	struct rlimit none = {};
 
 	ASSERT_TRUE(take(subject_with_future_locked));
-	caps_drop(1ULL << CAP_IPC_LOCK);
+	caps_lower(1ULL << CAP_IPC_LOCK);
 	ASSERT_EQ(setrlimit(RLIMIT_MEMLOCK, &none), 0);
 	EXPECT_TRUE(refused(EPERM, "mlockall() is not allowed"));
 }

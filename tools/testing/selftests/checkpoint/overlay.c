@@ -106,7 +106,7 @@ TEST_F(refuse, no_restarter_who_does_not_own_the_file)
 	ASSERT_TRUE(subject_start(&self->s, map_file_of_another_user)) subject_print(&self->s);
 	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
 	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
-	caps_drop(1ULL << CAP_FOWNER);
+	caps_lower(1ULL << CAP_FOWNER);
 	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
