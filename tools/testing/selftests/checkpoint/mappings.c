@@ -48,8 +48,7 @@ SURVIVE(huge_page_in_pieces)
 	subject_ready();
 	verify(p, HUGE + HUGE / 2, 3);
 	p += HUGE + HUGE / 2 + PAGE;
-	CHECK_EQ(p[0], (unsigned char)((HUGE + HUGE / 2 + PAGE) >> 6 ^
-				       (HUGE + HUGE / 2 + PAGE) >> 12 ^ 3));
+	CHECK_EQ(p[0], expected(HUGE + HUGE / 2 + PAGE, 3));
 }
 
 SURVIVE(huge_pages_shared_with_a_child)
@@ -67,7 +66,7 @@ SURVIVE(huge_pages_shared_with_a_child)
 		while (shared[1] != 1)
 			subject_sleep_ms(1);
 		CHECK_EQ(p[0], 200);
-		p[0] = 4;
+		p[0] = expected(0, 4);
 		verify(p, 2 * HUGE, 4);
 		_exit(0);
 	}
@@ -89,7 +88,7 @@ SURVIVE(huge_pages_that_a_child_shared)
 	fill(p, 4 * HUGE, 5);
 	kid = fork();
 	if (!kid)
-		_exit(p[0] != 5);
+		_exit(p[0] != expected(0, 5));
 	CHECK_EQ(waitpid(kid, NULL, 0), kid);
 	CHECK_EQ(smaps_kb(p, "AnonHugePages"), 4 * HUGE >> 10);
 	subject_ready();
