@@ -406,6 +406,8 @@ TEST_F_TIMEOUT(busy, with_tasks_that_come_and_go, 120)
 		ASSERT_GT(subject_checkpoint(s, 0), 0) subject_print(s);
 	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
 	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	/* its last children are ours now, and keep its session */
+	census_kill_children();
 	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
 	EXPECT_TRUE(goes_on(s));
 }
