@@ -205,19 +205,29 @@ static inline int test_get_fd(pid_t pid, int number)
 	return fd;
 }
 
+/* Reads "stat" of the directory @proc into @line; returns where the name ends, or NULL. */
+static inline char *test_read_stat(const char *proc, char *line, size_t size)
+{
+	char path[160];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/stat", proc);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = read(fd, line, size - 1);
+	line[len < 0 ? 0 : len] = 0;
+	close(fd);
+	return strrchr(line, ')');
+}
+
 /* As the letter that /proc/PID/stat has for it; 0 if there is no such task */
 static inline char test_state(pid_t pid)
 {
-	char path[32], text[256] = "", *p;
-	int fd;
+	char proc[32], line[256], *name_end;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
-	p = strrchr(text, ')');
-	return p ? p[2] : 0;
+	snprintf(proc, sizeof(proc), "/proc/%d", pid);
+	name_end = test_read_stat(proc, line, sizeof(line));
+	return name_end ? name_end[2] : 0;
 }
 
 /* The harness shares memory with its tests: a leak, were the subject to keep it. */
@@ -342,6 +352,14 @@ static inline long subject_restart(struct subject *s, uint64_t flags)
 
 	close(fd);
 	return ret;
+}
+
+/* A thread, or the rest of a process, that does nothing until it is killed. */
+static inline void *subject_idle_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
 }
 
 static inline bool log_has(struct subject *s, const char *text)

@@ -143,13 +143,6 @@ static uid_t owner_of(pid_t pid)
 	return uid;
 }
 
-static void *idle(void *unused)
-{
-	for (;;)
-		pause();
-	return NULL;
-}
-
 static void become_user(void)
 {
 	gid_t groups[2] = { 5, 7 };
@@ -216,7 +209,7 @@ static pid_t idle_as(uid_t uid)
 
 	if (!pid) {
 		CHECK(!setresuid(uid, uid, uid));
-		idle(NULL);
+		subject_idle_for_ever(NULL);
 	}
 	while (owner_of(pid) != uid)
 		subject_sleep_ms(1);

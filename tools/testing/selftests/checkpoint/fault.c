@@ -109,13 +109,6 @@ static bool prepare_faults(void)
 
 /* The subjects: small, with something of everything */
 
-static void *wait_for_ever(void *arg)
-{
-	for (;;)
-		pause();
-	return NULL;
-}
-
 /* What has a policy, a number or an address of its own. */
 static void special_memory(void)
 {
@@ -167,11 +160,11 @@ static void subject_of_all_sorts(void)
 	sigaddset(&mask, SIGRTMIN);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	CHECK(!sigqueue(getpid(), SIGRTMIN, value));
-	CHECK(!pthread_create(&thread, NULL, wait_for_ever, NULL));
+	CHECK(!pthread_create(&thread, NULL, subject_idle_for_ever, NULL));
 	pid = fork();
 	if (!pid) {
 		setsid();
-		wait_for_ever(NULL);
+		subject_idle_for_ever(NULL);
 	}
 	while (getsid(pid) != pid)
 		subject_sleep_ms(1);
@@ -268,7 +261,7 @@ static void be_a_survivor(void)
 {
 	pthread_t thread;
 
-	CHECK(!pthread_create(&thread, NULL, wait_for_ever, NULL));
+	CHECK(!pthread_create(&thread, NULL, subject_idle_for_ever, NULL));
 	become_somebody_else();
 	pthread_exit(NULL);
 }
@@ -301,7 +294,7 @@ static void die_as_somebody_else(void)
 static void stop(void)
 {
 	raise(SIGSTOP);
-	wait_for_ever(NULL);
+	subject_idle_for_ever(NULL);
 }
 
 /* Processes that share, are dead, are stopped, or wait for each other */

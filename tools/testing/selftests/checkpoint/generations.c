@@ -236,15 +236,9 @@ static void draw_fds(struct picture *p, const char *proc)
 /* Of stat: pid, comm, state, parent, group, session; terminal */
 static void draw_relations(struct picture *p, const char *proc)
 {
-	char path[160], line[1024] = "", *end;
-	int i, fd;
+	char line[1024], *end = test_read_stat(proc, line, sizeof(line));
+	int i;
 
-	snprintf(path, sizeof(path), "%s/stat", proc);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (read(fd, line, sizeof(line) - 1) < 0)
-		line[0] = 0;
-	close(fd);
-	end = strrchr(line, ')');
 	for (i = 0; end && i < 6; i++)
 		end = strchr(end + 1, ' ');
 	fprintf(p->f, "%.*s\n", end ? (int)(end - line) : 0, line);

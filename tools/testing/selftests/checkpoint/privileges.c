@@ -6,13 +6,6 @@
 
 #include "caps.h"
 
-static void *idle(void *unused)
-{
-	for (;;)
-		pause();
-	return NULL;
-}
-
 /* An unprivileged caller may not look at, nor bring back, what is not his. */
 static int as_nobody(struct subject *s, long (*call)(struct subject *))
 {
@@ -74,7 +67,7 @@ static void subject_logged_in(void)
 	CHECK_EQ(login_uid(), 1234);
 	kid = fork();
 	if (!kid)
-		idle(NULL);
+		subject_idle_for_ever(NULL);
 	subject_ready();
 	CHECK(!kill(kid, SIGKILL));
 	CHECK_EQ(waitpid(kid, NULL, 0), kid);
@@ -120,9 +113,9 @@ static void subject_in_a_cgroup(void)
 	CHECK(fd >= 0 && snprintf(pid, sizeof(pid), "%d", getpid()) > 0);
 	CHECK_EQ(write(fd, pid, strlen(pid)), (ssize_t)strlen(pid));
 	close(fd);
-	CHECK(!pthread_create(&thread, NULL, idle, NULL));
+	CHECK(!pthread_create(&thread, NULL, subject_idle_for_ever, NULL));
 	if (!fork())
-		idle(NULL);
+		subject_idle_for_ever(NULL);
 	subject_ready();
 }
 

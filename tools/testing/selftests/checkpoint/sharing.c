@@ -288,21 +288,14 @@ SURVIVE(thread_with_its_own_undo_list)
 	CHECK(!semctl(semid, 0, IPC_RMID));
 }
 
-static void *idle_thread(void *unused)
-{
-	for (;;)
-		pause();
-	return NULL;
-}
-
 static void *parent_of_another(void *unused)
 {
 	pthread_t thread;
 
 	CHECK(!unshare(CLONE_SYSVSEM));
-	CHECK(!pthread_create(&thread, NULL, idle_thread, NULL));
+	CHECK(!pthread_create(&thread, NULL, subject_idle_for_ever, NULL));
 	shared[1] = 1;
-	return idle_thread(NULL);
+	return subject_idle_for_ever(NULL);
 }
 
 /* The first two threads share one list, the others another. */
@@ -311,7 +304,7 @@ REFUSE(undo_lists_that_threads_share, EOPNOTSUPP, "undo lists, several that thre
 	pthread_t threads[2];
 
 	share();
-	CHECK(!pthread_create(&threads[0], NULL, idle_thread, NULL));
+	CHECK(!pthread_create(&threads[0], NULL, subject_idle_for_ever, NULL));
 	CHECK(!pthread_create(&threads[1], NULL, parent_of_another, NULL));
 	wait_shared(1, 1);
 	subject_ready();
