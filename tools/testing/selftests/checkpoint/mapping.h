@@ -22,7 +22,7 @@ static inline unsigned char *map(size_t len, int prot, int flags, int fd)
 
 static inline unsigned char expected(size_t i, unsigned int seed)
 {
-	return (i >> 6 ^ i >> 12 ^ i >> 20 ^ seed) | 1;
+	return (unsigned char)(i >> 6 ^ i >> 12 ^ i >> 20 ^ seed) % 255 + 1;
 }
 
 /* In each cache line something that is not zero */
