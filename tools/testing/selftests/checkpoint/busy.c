@@ -302,7 +302,6 @@ static void subject_that_dumps(void)
 		subject_sleep_ms(5);
 }
 
-/* Is the file "core" as long as its headers say? */
 /* Where the last segment ends, or -1 */
 static off_t core_end(int fd)
 {
@@ -322,6 +321,7 @@ static off_t core_end(int fd)
 	return end;
 }
 
+/* Is the file "core" as long as its headers say? */
 static bool core_is_whole(struct subject *s)
 {
 	int fd = test_open(s, "core", O_RDONLY);

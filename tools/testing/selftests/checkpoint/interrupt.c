@@ -23,7 +23,6 @@ static void no_action(int sig)
 {
 }
 
-/* A process that calls checkpoint(2); exits with 0 or the errno. */
 FIXTURE(interrupt)
 {
 	struct subject s;
