@@ -276,13 +276,14 @@ static void wait_in_vfork(void)
 	_exit(0);
 }
 
-static void start_kid(void (*fn)(void))
+static pid_t start_kid(void (*fn)(void))
 {
 	pid_t pid = fork();
 
 	CHECK(pid >= 0);
 	if (!pid)
 		fn();
+	return pid;
 }
 
 static void die_as_somebody_else(void)
@@ -302,18 +303,19 @@ static void subject_of_relatives(void)
 {
 	static _Alignas(16) char stack[16384];
 	siginfo_t info;
+	pid_t survivor;
 
 	CHECK(!syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
 		       IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 2)));
 	CHECK(clone(peer_body, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | CLONE_FILES |
 		    CLONE_FS | CLONE_IO | SIGCHLD, NULL) > 0);
-	start_kid(be_a_survivor);
+	survivor = start_kid(be_a_survivor);
 	start_kid(wait_in_vfork);
 	start_kid(stop);
 	start_kid(die_as_somebody_else);
 	CHECK(!waitid(P_ALL, 0, &info, WEXITED | WNOWAIT));
 	CHECK(!waitid(P_ALL, 0, &info, WSTOPPED | WNOWAIT));
-	while (access("vfork", F_OK))
+	while (access("vfork", F_OK) || test_state(survivor) != 'Z')
 		subject_sleep_ms(1);
 	subject_sleep_ms(50);
 	subject_ready();
