@@ -31,9 +31,21 @@
 #include "internal.h"
 
 #define CKPT_FREEZE_TRIES	10
-#define CKPT_FREEZE_MS		200	/* for one try */
+#define CKPT_FREEZE_MS		200	/* for one try, and who sleeps in it */
 #define CKPT_VFORK_MS		10	/* for a child of vfork() that is not of the tree */
+#define CKPT_RUNNABLE_MS	10000	/* for all tries, and who needs a CPU */
 #define CKPT_PARKED_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
+
+/*
+ * When it is enough. Who sleeps may wait for a task that is parked already: then
+ * another try helps. Who is runnable needs nothing but a CPU, of which a busy
+ * machine has little for a task of low priority.
+ */
+struct ckpt_deadlines {
+	ktime_t vfork;
+	ktime_t asleep;
+	ktime_t runnable;
+};
 
 static DECLARE_WAIT_QUEUE_HEAD(ckpt_park_wait);
 static DECLARE_WAIT_QUEUE_HEAD(ckpt_unpin_wait);
@@ -156,6 +168,8 @@ static const char *ckpt_busy_with(struct task_struct *task)
 		return "is being killed";
 	if (state & TASK_UNINTERRUPTIBLE)
 		return "is in uninterruptible sleep";
+	if (state == TASK_RUNNING)
+		return task_curr(task) ? "runs in the kernel" : "waits for a CPU";
 	return "does not come to rest";
 }
 
@@ -263,7 +277,32 @@ static void ckpt_release(struct ckpt_task *t)
 	t->held = false;
 }
 
-static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
+/* @start: of the try; @first: of the first one */
+static struct ckpt_deadlines ckpt_deadlines_of_try(ktime_t start, ktime_t first)
+{
+	struct ckpt_deadlines deadlines = {
+		.vfork = ktime_add_ms(start, CKPT_VFORK_MS),
+		.asleep = ktime_add_ms(start, CKPT_FREEZE_MS),
+		.runnable = ktime_add_ms(first, CKPT_RUNNABLE_MS),
+	};
+
+	if (ktime_before(deadlines.runnable, deadlines.asleep))
+		deadlines.runnable = deadlines.asleep;
+	return deadlines;
+}
+
+static bool ckpt_is_late(struct task_struct *task, const struct ckpt_deadlines *deadlines)
+{
+	ktime_t deadline = deadlines->asleep;
+
+	if (task_is_running(task))
+		deadline = deadlines->runnable;
+	else if (ckpt_in_vfork(task))
+		deadline = deadlines->vfork;
+	return ktime_after(ktime_get(), deadline);
+}
+
+static int ckpt_wait_settled(struct task_struct *task, const struct ckpt_deadlines *deadlines)
 {
 	struct ckpt_parking parking = { .task = task };
 	int err = 0;
@@ -273,14 +312,14 @@ static int ckpt_wait_settled(struct task_struct *task, ktime_t deadline)
 	add_wait_queue(&ckpt_park_wait, &parking.entry);
 	for (;;) {
 		/* Tasks that exit or stop do not wake us. */
-		ktime_t now = ktime_get(), slice = ms_to_ktime(1);
+		ktime_t slice = ms_to_ktime(1);
 
 		set_current_state(TASK_KILLABLE);
 		if (ckpt_is_settled(task))
 			break;
 		if (fatal_signal_pending(current))
 			err = -EINTR;
-		else if (ktime_after(now, deadline))
+		else if (ckpt_is_late(task, deadlines))
 			err = -EBUSY;
 		if (err)
 			break;
@@ -337,7 +376,8 @@ static bool ckpt_same_tasks(const struct ckpt_tree *a, const struct ckpt_tree *b
 	return true;
 }
 
-static int ckpt_settle_all(struct ckpt_ctx *ctx, ktime_t deadline, struct task_struct **late)
+static int ckpt_settle_all(struct ckpt_ctx *ctx, const struct ckpt_deadlines *deadlines,
+			   struct task_struct **late)
 {
 	struct ckpt_task *t;
 	int err;
@@ -345,7 +385,7 @@ static int ckpt_settle_all(struct ckpt_ctx *ctx, ktime_t deadline, struct task_s
 	ckpt_for_each_task(t, &ctx->tree) {
 		if (ckpt_runs_on(ctx, t->task) || ckpt_is_settled(t->task))
 			continue;
-		err = ckpt_wait_settled(t->task, deadline);
+		err = ckpt_wait_settled(t->task, deadlines);
 		if (err) {
 			*late = t->task;
 			return err;
@@ -360,61 +400,56 @@ static bool ckpt_is_vanishing(struct task_struct *task)
 	return !thread_group_leader(task) || READ_ONCE(task->exit_state) == EXIT_DEAD;
 }
 
-/*
- * Off their CPUs, so that all registers are in memory. -EAGAIN: one runs again,
- * or @late may do so because its vfork child is not of the tree.
- */
-static int ckpt_sample_all(struct ckpt_ctx *ctx, struct task_struct **late)
+/* Is a task off its CPU, so that all registers are in memory, and stays so? */
+static bool ckpt_sample_task(struct ckpt_ctx *ctx, struct ckpt_task *t)
+{
+	unsigned int state = READ_ONCE(t->task->__state);
+
+	t->gen = 0;
+	if (ckpt_runs_on(ctx, t->task))
+		return true;
+	if (READ_ONCE(t->task->exit_state))
+		return !ckpt_is_vanishing(t->task);
+	if (!t->held || !ckpt_is_settled(t->task))
+		return false;
+	t->gen = wait_task_inactive(t->task, state);
+	if (!t->gen)
+		return false;
+	return !(state & TASK_UNINTERRUPTIBLE) || ckpt_vfork_child(ctx, t->task);
+}
+
+/* Return: the task that runs again, or may do so as its vfork child is not of the tree; NULL. */
+static struct task_struct *ckpt_sample_all(struct ckpt_ctx *ctx)
 {
 	struct ckpt_task *t;
 
-	ckpt_for_each_task(t, &ctx->tree) {
-		unsigned int state = READ_ONCE(t->task->__state);
-
-		t->gen = 0;
-		if (ckpt_runs_on(ctx, t->task))
-			continue;
-		if (READ_ONCE(t->task->exit_state)) {
-			if (ckpt_is_vanishing(t->task))
-				return -EAGAIN;
-			continue;
-		}
-		if (!t->held || !ckpt_is_settled(t->task))
-			return -EAGAIN;
-		t->gen = wait_task_inactive(t->task, state);
-		if (!t->gen)
-			return -EAGAIN;
-		if (state & TASK_UNINTERRUPTIBLE && !ckpt_vfork_child(ctx, t->task)) {
-			*late = t->task;
-			return -EAGAIN;
-		}
-	}
-	return 0;
+	ckpt_for_each_task(t, &ctx->tree)
+		if (!ckpt_sample_task(ctx, t))
+			return t->task;
+	return NULL;
 }
 
 /* Return: 0; -EAGAIN: look again; -EBUSY: there was time enough for @late. */
-static int ckpt_sample(struct ckpt_ctx *ctx, ktime_t start, struct task_struct **late)
+static int ckpt_sample(struct ckpt_ctx *ctx, const struct ckpt_deadlines *deadlines,
+		       struct task_struct **late)
 {
-	unsigned int limit_ms = CKPT_FREEZE_MS;
+	struct task_struct *task = ckpt_sample_all(ctx);
 
-	*late = NULL;
-	if (!ckpt_sample_all(ctx, late))
+	if (!task)
 		return 0;
-	if (*late) {
-		limit_ms = CKPT_VFORK_MS;
-		fsleep(USEC_PER_MSEC);
+	if (ckpt_is_late(task, deadlines)) {
+		*late = task;
+		return -EBUSY;
 	}
-	if (!ktime_after(ktime_get(), ktime_add_ms(start, limit_ms)))
-		return -EAGAIN;
-	if (!*late)
-		*late = ctx->root_task;
-	return -EBUSY;
+	if (ckpt_in_vfork(task))
+		fsleep(USEC_PER_MSEC);
+	return -EAGAIN;
 }
 
 /* Return: 0; -EBUSY with the task that is @late; another error. */
-static int ckpt_freeze_try(struct ckpt_ctx *ctx, struct task_struct **late)
+static int ckpt_freeze_try(struct ckpt_ctx *ctx, ktime_t first, struct task_struct **late)
 {
-	ktime_t start = ktime_get(), deadline = ktime_add_ms(start, CKPT_FREEZE_MS);
+	struct ckpt_deadlines deadlines = ckpt_deadlines_of_try(ktime_get(), first);
 	struct ckpt_tree walked = {};
 	bool same;
 	int err;
@@ -430,11 +465,11 @@ static int ckpt_freeze_try(struct ckpt_ctx *ctx, struct task_struct **late)
 		else
 			err = ckpt_adopt(ctx, &walked);
 		if (!err)
-			err = ckpt_settle_all(ctx, deadline, late);
+			err = ckpt_settle_all(ctx, &deadlines, late);
 		if (err)
 			return err;
 		if (same)
-			err = ckpt_sample(ctx, start, late);
+			err = ckpt_sample(ctx, &deadlines, late);
 		if (same && err != -EAGAIN)
 			return err;
 	}
@@ -465,7 +500,8 @@ static int ckpt_check_all(struct ckpt_ctx *ctx)
  *
  * Fills @ctx->tree. Current, if it is of the tree, is the only task of it that
  * runs. A task that does not come to rest, perhaps because it waits for one
- * that does, is given some more chances with the whole tree running.
+ * that does, is given some more chances with the whole tree running; one that
+ * only waits for a CPU is waited for.
  *
  * Context: May sleep. The caller thaws the tree, also after an error.
  * Return: 0; -EBUSY if a task cannot be frozen, is traced, or is being frozen
@@ -474,12 +510,13 @@ static int ckpt_check_all(struct ckpt_ctx *ctx)
  */
 int ckpt_freeze_tree(struct ckpt_ctx *ctx)
 {
+	ktime_t start = ktime_get();
 	struct task_struct *late;
 	unsigned int try;
 	int err;
 
 	for (try = 1;; try++) {
-		err = ckpt_freeze_try(ctx, &late);
+		err = ckpt_freeze_try(ctx, start, &late);
 		if (!err || !late || err != -EBUSY)
 			break;
 		if (try >= CKPT_FREEZE_TRIES) {
@@ -528,7 +565,8 @@ void ckpt_thaw_tree(struct ckpt_ctx *ctx)
  * A task that a signal woke is back in the trap, or on its way there, and has
  * not been in user mode, for the bit was set all the time.
  */
-static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t, ktime_t deadline)
+static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t,
+			     const struct ckpt_deadlines *deadlines)
 {
 	struct task_struct *task = t->task;
 	int err;
@@ -546,7 +584,7 @@ static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t, ktime_t 
 		return err;
 	if (wait_task_inactive(task, READ_ONCE(task->__state)) == t->gen)
 		return 0;
-	err = ckpt_wait_settled(task, deadline);
+	err = ckpt_wait_settled(task, deadlines);
 	return err == -EBUSY ? ckpt_busy(ctx, task) : err;
 }
 
@@ -560,7 +598,8 @@ static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t, ktime_t 
  */
 int ckpt_freeze_recheck(struct ckpt_ctx *ctx)
 {
-	ktime_t deadline = ktime_add_ms(ktime_get(), CKPT_FREEZE_MS);
+	ktime_t now = ktime_get();
+	struct ckpt_deadlines deadlines = ckpt_deadlines_of_try(now, now);
 	struct ckpt_tree walked = {};
 	struct ckpt_task *t;
 	bool same;
@@ -574,7 +613,7 @@ int ckpt_freeze_recheck(struct ckpt_ctx *ctx)
 	if (!same)
 		return ckpt_err(ctx, -EAGAIN, "the tree changed during the checkpoint");
 	ckpt_for_each_task(t, &ctx->tree) {
-		err = ckpt_recheck_task(ctx, t, deadline);
+		err = ckpt_recheck_task(ctx, t, &deadlines);
 		if (err)
 			return err;
 	}

@@ -354,6 +354,54 @@ TEST_F_TIMEOUT(busy, dumping_core, 60)
 	EXPECT_TRUE(goes_on(s));
 }
 
+/*
+ * A tree of low priority, while eight times as many tasks as CPUs want all the
+ * time there is. A session started now is no group to the scheduler: the tree would
+ * be the only one of its group.
+ */
+
+#define AUTOGROUP	"/proc/sys/kernel/sched_autogroup_enabled"
+
+static bool keep_cpus_busy(void)
+{
+	long n = 8 * sysconf(_SC_NPROCESSORS_ONLN);
+
+	while (n--) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return false;
+		while (!pid)
+			getppid();
+	}
+	return true;
+}
+
+static void subject_busy_and_nice(void)
+{
+	CHECK(nice(19) == 19);
+	subject_busy();
+}
+
+TEST_F_TIMEOUT(busy, hardly_ever_on_a_cpu, 120)
+{
+	FILE *f = fopen(AUTOGROUP, "re");
+	char before[8] = "";
+	int i;
+
+	if (f) {
+		ASSERT_TRUE(fgets(before, sizeof(before), f));
+		ASSERT_TRUE(census_write(AUTOGROUP, "0"));
+		fclose(f);
+	}
+	EXPECT_TRUE(subject_start(&self->s, subject_busy_and_nice)) subject_print(&self->s);
+	EXPECT_TRUE(keep_cpus_busy());
+	if (before[0])
+		EXPECT_TRUE(census_write(AUTOGROUP, before));
+	for (i = 0; i < 5; i++)
+		EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+}
+
 static void *end_at_once(void *unused)
 {
 	return NULL;
