@@ -429,7 +429,7 @@ static struct task_struct *ckpt_sample_all(struct ckpt_ctx *ctx)
 	return NULL;
 }
 
-/* Return: 0; -EAGAIN: look again; -EBUSY: there was time enough for @late. */
+/* Return: 0; -EAGAIN: look again; -EBUSY: there was time enough for @late; -EINTR. */
 static int ckpt_sample(struct ckpt_ctx *ctx, const struct ckpt_deadlines *deadlines,
 		       struct task_struct **late)
 {
@@ -441,9 +441,9 @@ static int ckpt_sample(struct ckpt_ctx *ctx, const struct ckpt_deadlines *deadli
 		*late = task;
 		return -EBUSY;
 	}
-	if (ckpt_in_vfork(task))
-		fsleep(USEC_PER_MSEC);
-	return -EAGAIN;
+	/* It may need our CPU to get on. */
+	fsleep(USEC_PER_MSEC);
+	return fatal_signal_pending(current) ? -EINTR : -EAGAIN;
 }
 
 /* Return: 0; -EBUSY with the task that is @late; another error. */
