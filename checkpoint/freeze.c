@@ -36,15 +36,10 @@
 #define CKPT_RUNNABLE_MS	10000	/* for all tries, and who needs a CPU */
 #define CKPT_PARKED_STATE	(TASK_INTERRUPTIBLE | TASK_FREEZABLE)
 
-/*
- * When it is enough. Who sleeps may wait for a task that is parked already: then
- * another try helps. Who is runnable needs nothing but a CPU, of which a busy
- * machine has little for a task of low priority.
- */
-struct ckpt_deadlines {
-	ktime_t vfork;
-	ktime_t asleep;
-	ktime_t runnable;
+/* When a try began, and the first one did. */
+struct ckpt_try {
+	ktime_t start;
+	ktime_t first;
 };
 
 static DECLARE_WAIT_QUEUE_HEAD(ckpt_park_wait);
@@ -277,32 +272,23 @@ static void ckpt_release(struct ckpt_task *t)
 	t->held = false;
 }
 
-/* @start: of the try; @first: of the first one */
-static struct ckpt_deadlines ckpt_deadlines_of_try(ktime_t start, ktime_t first)
+/*
+ * Who sleeps for @limit_ms may wait for a task that is parked already: another
+ * try helps. Who is runnable needs nothing but a CPU, of which a busy machine
+ * has little for a task of low priority.
+ */
+static bool ckpt_is_late(struct task_struct *task, const struct ckpt_try *try,
+			 unsigned int limit_ms)
 {
-	struct ckpt_deadlines deadlines = {
-		.vfork = ktime_add_ms(start, CKPT_VFORK_MS),
-		.asleep = ktime_add_ms(start, CKPT_FREEZE_MS),
-		.runnable = ktime_add_ms(first, CKPT_RUNNABLE_MS),
-	};
+	ktime_t now = ktime_get();
 
-	if (ktime_before(deadlines.runnable, deadlines.asleep))
-		deadlines.runnable = deadlines.asleep;
-	return deadlines;
+	if (task_is_running(task) &&
+	    !ktime_after(now, ktime_add_ms(try->first, CKPT_RUNNABLE_MS)))
+		return false;
+	return ktime_after(now, ktime_add_ms(try->start, limit_ms));
 }
 
-static bool ckpt_is_late(struct task_struct *task, const struct ckpt_deadlines *deadlines)
-{
-	ktime_t deadline = deadlines->asleep;
-
-	if (task_is_running(task))
-		deadline = deadlines->runnable;
-	else if (ckpt_in_vfork(task))
-		deadline = deadlines->vfork;
-	return ktime_after(ktime_get(), deadline);
-}
-
-static int ckpt_wait_settled(struct task_struct *task, const struct ckpt_deadlines *deadlines)
+static int ckpt_wait_settled(struct task_struct *task, const struct ckpt_try *try)
 {
 	struct ckpt_parking parking = { .task = task };
 	int err = 0;
@@ -319,7 +305,7 @@ static int ckpt_wait_settled(struct task_struct *task, const struct ckpt_deadlin
 			break;
 		if (fatal_signal_pending(current))
 			err = -EINTR;
-		else if (ckpt_is_late(task, deadlines))
+		else if (ckpt_is_late(task, try, CKPT_FREEZE_MS))
 			err = -EBUSY;
 		if (err)
 			break;
@@ -376,7 +362,7 @@ static bool ckpt_same_tasks(const struct ckpt_tree *a, const struct ckpt_tree *b
 	return true;
 }
 
-static int ckpt_settle_all(struct ckpt_ctx *ctx, const struct ckpt_deadlines *deadlines,
+static int ckpt_settle_all(struct ckpt_ctx *ctx, const struct ckpt_try *try,
 			   struct task_struct **late)
 {
 	struct ckpt_task *t;
@@ -385,7 +371,7 @@ static int ckpt_settle_all(struct ckpt_ctx *ctx, const struct ckpt_deadlines *de
 	ckpt_for_each_task(t, &ctx->tree) {
 		if (ckpt_runs_on(ctx, t->task) || ckpt_is_settled(t->task))
 			continue;
-		err = ckpt_wait_settled(t->task, deadlines);
+		err = ckpt_wait_settled(t->task, try);
 		if (err) {
 			*late = t->task;
 			return err;
@@ -430,14 +416,14 @@ static struct task_struct *ckpt_sample_all(struct ckpt_ctx *ctx)
 }
 
 /* Return: 0; -EAGAIN: look again; -EBUSY: there was time enough for @late; -EINTR. */
-static int ckpt_sample(struct ckpt_ctx *ctx, const struct ckpt_deadlines *deadlines,
+static int ckpt_sample(struct ckpt_ctx *ctx, const struct ckpt_try *try,
 		       struct task_struct **late)
 {
 	struct task_struct *task = ckpt_sample_all(ctx);
 
 	if (!task)
 		return 0;
-	if (ckpt_is_late(task, deadlines)) {
+	if (ckpt_is_late(task, try, ckpt_in_vfork(task) ? CKPT_VFORK_MS : CKPT_FREEZE_MS)) {
 		*late = task;
 		return -EBUSY;
 	}
@@ -449,7 +435,7 @@ static int ckpt_sample(struct ckpt_ctx *ctx, const struct ckpt_deadlines *deadli
 /* Return: 0; -EBUSY with the task that is @late; another error. */
 static int ckpt_freeze_try(struct ckpt_ctx *ctx, ktime_t first, struct task_struct **late)
 {
-	struct ckpt_deadlines deadlines = ckpt_deadlines_of_try(ktime_get(), first);
+	struct ckpt_try try = { ktime_get(), first };
 	struct ckpt_tree walked = {};
 	bool same;
 	int err;
@@ -465,11 +451,11 @@ static int ckpt_freeze_try(struct ckpt_ctx *ctx, ktime_t first, struct task_stru
 		else
 			err = ckpt_adopt(ctx, &walked);
 		if (!err)
-			err = ckpt_settle_all(ctx, &deadlines, late);
+			err = ckpt_settle_all(ctx, &try, late);
 		if (err)
 			return err;
 		if (same)
-			err = ckpt_sample(ctx, &deadlines, late);
+			err = ckpt_sample(ctx, &try, late);
 		if (same && err != -EAGAIN)
 			return err;
 	}
@@ -566,7 +552,7 @@ void ckpt_thaw_tree(struct ckpt_ctx *ctx)
  * not been in user mode, for the bit was set all the time.
  */
 static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t,
-			     const struct ckpt_deadlines *deadlines)
+			     const struct ckpt_try *try)
 {
 	struct task_struct *task = t->task;
 	int err;
@@ -584,7 +570,7 @@ static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t,
 		return err;
 	if (wait_task_inactive(task, READ_ONCE(task->__state)) == t->gen)
 		return 0;
-	err = ckpt_wait_settled(task, deadlines);
+	err = ckpt_wait_settled(task, try);
 	return err == -EBUSY ? ckpt_busy(ctx, task) : err;
 }
 
@@ -599,7 +585,7 @@ static int ckpt_recheck_task(struct ckpt_ctx *ctx, struct ckpt_task *t,
 int ckpt_freeze_recheck(struct ckpt_ctx *ctx)
 {
 	ktime_t now = ktime_get();
-	struct ckpt_deadlines deadlines = ckpt_deadlines_of_try(now, now);
+	struct ckpt_try only = { now, now };
 	struct ckpt_tree walked = {};
 	struct ckpt_task *t;
 	bool same;
@@ -613,7 +599,7 @@ int ckpt_freeze_recheck(struct ckpt_ctx *ctx)
 	if (!same)
 		return ckpt_err(ctx, -EAGAIN, "the tree changed during the checkpoint");
 	ckpt_for_each_task(t, &ctx->tree) {
-		err = ckpt_recheck_task(ctx, t, &deadlines);
+		err = ckpt_recheck_task(ctx, t, &only);
 		if (err)
 			return err;
 	}
