@@ -105,6 +105,17 @@ static inline long census_percpu_kb(void)
 	return pages * 4;
 }
 
+/* The first line of a file, with its end */
+static inline bool census_read(const char *path, char *line, int size)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f && fgets(line, size, f);
+
+	if (f)
+		fclose(f);
+	return ok;
+}
+
 static inline bool census_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
