@@ -19,6 +19,12 @@
 #define CKPT_TRAILER_SIZE \
 	(sizeof(struct ckpt_block) + sizeof(struct ckpt_record) + sizeof(struct ckpt_rec_trailer))
 
+/* What a record's payload of @len bytes takes in its block. */
+static inline size_t ckpt_align(size_t len)
+{
+	return (len + CKPT_BLOCK_ALIGN - 1) & ~(size_t)(CKPT_BLOCK_ALIGN - 1);
+}
+
 /**
  * struct ckpt_writer - an image being written
  * @write: writes all of @len bytes, or returns an errno

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The part of the kernel that checkpoint/objhash.c and checkpoint/image.c stand
- * on, for userspace. The headers in linux/ lead here.
+ * The part of the kernel that the object hash and the image codec stand on, for
+ * userspace. The headers in linux/ lead here.
  */
 #ifndef _CKPT_UNIT_SHIM_H
 #define _CKPT_UNIT_SHIM_H
