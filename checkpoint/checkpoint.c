@@ -235,7 +235,12 @@ static int ckpt_write_image(struct ckpt_ctx *ctx)
 		return err;
 	ckpt_pause(CKPT_PAUSE_WRITTEN);
 	err = ckpt_recheck(ctx);
-	return err ?: ckpt_stream_trailer(ctx);
+	if (!err)
+		err = ckpt_stream_trailer(ctx);
+	/* It will be all that there is of the tree. */
+	if (!err && ctx->flags & CHECKPOINT_KILL)
+		err = ckpt_stream_sync(ctx);
+	return err;
 }
 
 /* What the tasks that were left out hold would seem to be held outside. */

@@ -232,6 +232,7 @@ long ckpt_do_restart(struct ckpt_ctx *ctx);
 int ckpt_stream_open_write(struct ckpt_ctx *ctx);
 int ckpt_stream_open_read(struct ckpt_ctx *ctx);
 int ckpt_stream_trailer(struct ckpt_ctx *ctx);	/* writes it and flushes; or reads and checks it */
+int ckpt_stream_sync(struct ckpt_ctx *ctx);
 void ckpt_stream_close(struct ckpt_ctx *ctx);
 
 #endif /* _CHECKPOINT_INTERNAL_H */

@@ -26,10 +26,23 @@ static loff_t *ckpt_stream_pos(struct file *file)
 	return file->f_mode & FMODE_STREAM ? NULL : &file->f_pos;
 }
 
+/* The call is never restarted. */
+static ssize_t ckpt_stream_result(ssize_t n)
+{
+	switch (n) {
+	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		return -EINTR;
+	}
+	return n;
+}
+
 /*
- * One transfer, never restarted, with the rights of the caller: a restored task
- * may have others already. How far it came is what it returns: unbuffered
- * writes of network file systems leave @iter where it was.
+ * One transfer, with the rights of the caller: a restored task may have others
+ * already. How far it came is what it returns: unbuffered writes of network
+ * file systems leave @iter where it was.
  */
 static ssize_t ckpt_stream_transfer(struct ckpt_ctx *ctx, struct iov_iter *iter, bool write)
 {
@@ -46,13 +59,7 @@ static ssize_t ckpt_stream_transfer(struct ckpt_ctx *ctx, struct iov_iter *iter,
 	else
 		n = vfs_iter_read(file, iter, ckpt_stream_pos(file), 0);
 	revert_creds(old);
-	switch (n) {
-	case -ERESTARTSYS:
-	case -ERESTARTNOINTR:
-	case -ERESTARTNOHAND:
-	case -ERESTART_RESTARTBLOCK:
-		return -EINTR;
-	}
+	n = ckpt_stream_result(n);
 	if (n > 0 && n > iov_iter_count(&before))
 		return -EIO;
 	*iter = before;
@@ -296,6 +303,30 @@ int ckpt_stream_trailer(struct ckpt_ctx *ctx)
 	if (ctx->writer.buf)
 		return ckpt_stream_wrote(ctx, ckpt_writer_trailer(&ctx->writer));
 	return ckpt_stream_was_read(ctx, ckpt_reader_trailer(&ctx->reader));
+}
+
+/**
+ * ckpt_stream_sync() - see to it that the image outlasts a crash
+ * @ctx: the checkpoint, whose image is complete
+ *
+ * A disk may be full, or a server gone, without a write that tells: the page
+ * cache took it all. Pipes and sockets have nowhere else to put it.
+ *
+ * Context: May sleep.
+ * Return: 0, or what the file system returned.
+ */
+int ckpt_stream_sync(struct ckpt_ctx *ctx)
+{
+	struct file *file = ctx->image_file;
+	int err;
+
+	if (!S_ISREG(file_inode(file)->i_mode) || !file->f_op->fsync)
+		return 0;
+	err = ckpt_stream_result(vfs_fsync(file, 0));
+	if (!err)
+		return 0;
+	return ckpt_err(ctx, err, "cannot write the image to its disk: %s",
+			ckpt_stream_reason(err));
 }
 
 /**

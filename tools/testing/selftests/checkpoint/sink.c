@@ -10,6 +10,7 @@
 
 #include "busy_tree.h"
 #include "census.h"
+#include "failing_disk.h"
 
 static volatile int broken_pipes;
 
@@ -108,6 +109,24 @@ TEST_F_TIMEOUT(sink, disk_is_full, 120)
 				   ENOSPC, "no space left")) TH_LOG("disk of %zu bytes", size);
 		ASSERT_TRUE(remove_disk(&self->s));
 	}
+}
+
+/* Which error it is is a matter of what the disk was writing when it was full. */
+TEST_F_TIMEOUT(sink, disk_fails_after_the_write, 60)
+{
+	long ret;
+
+	if (!failing_disk_possible())
+		SKIP(return, "no loop device or no minix file system");
+	test_unlink(&self->s, "image");
+	ASSERT_EQ(symlink("disk/image", test_path(&self->s, "image")), 0);
+	ASSERT_TRUE(failing_disk_mount(self->s.dir));
+	ret = subject_checkpoint(&self->s, CHECKPOINT_KILL);
+	EXPECT_TRUE(ret == -EIO || ret == -ENOSPC) subject_print(&self->s);
+	EXPECT_TRUE(log_has(&self->s, "cannot write the image to its disk: "))
+		subject_print(&self->s);
+	EXPECT_TRUE(all_progress(&self->s));
+	EXPECT_TRUE(failing_disk_remove(self->s.dir));
 }
 
 /* The limit on the size of a file is exact to the byte. */

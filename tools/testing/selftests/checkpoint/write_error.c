@@ -1,30 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Write errors that a program has not been told yet. They come from a file
- * system on a disk that is larger than the memory that it is in.
+ * Write errors that a program has not been told yet.
  */
-#include "ckpt_test.h"
+#include "failing_disk.h"
 
 #define MIB	1048576UL
-
-static bool has_loop(void)
-{
-	return !access("/dev/loop-control", F_OK) &&
-	       !system("grep -qw minix /proc/filesystems && which mkfs.minix >/dev/null");
-}
 
 /* A file whose contents did not get to the disk. */
 static int failed_file(void)
 {
-	char *data = malloc(4 * MIB);
+	char *data = malloc(MIB);
 	int fd;
 
-	CHECK(!system("mkdir memory disk && mount -t tmpfs -o size=1m none memory"));
-	CHECK(!system("truncate -s 8M memory/disk && mkfs.minix -3 memory/disk >/dev/null"));
-	CHECK(!system("mount -o loop memory/disk disk"));
+	CHECK(failing_disk_mount("."));
 	fd = open("disk/file", O_CREAT | O_RDWR, 0644);
-	memset(data, 1, 4 * MIB);
-	CHECK(fd >= 0 && write(fd, data, 4 * MIB) == 4 * MIB);
+	memset(data, 1, MIB);
+	CHECK(fd >= 0 && write(fd, data, MIB) == MIB);
 	free(data);
 	sync();
 	return fd;
@@ -39,7 +30,7 @@ static void expect_error(int fd)
 static void remove_disk(int fd)
 {
 	close(fd);
-	CHECK(!system("umount -l disk && umount -l memory"));
+	CHECK(failing_disk_remove("."));
 }
 
 static void subject_not_told(void)
@@ -53,7 +44,7 @@ static void subject_not_told(void)
 
 TEST_F(refuse, not_told)
 {
-	if (!has_loop())
+	if (!failing_disk_possible())
 		SKIP(return, "no loop device or no minix file system");
 	refuse_run(_metadata, &self->s, 0, subject_not_told, EOPNOTSUPP,
 		   "a write error that fsync() has not told yet");
@@ -70,7 +61,7 @@ static void subject_told(void)
 
 TEST_F(refuse, nothing_that_was_told)
 {
-	if (!has_loop())
+	if (!failing_disk_possible())
 		SKIP(return, "no loop device or no minix file system");
 	ASSERT_TRUE(subject_start(&self->s, subject_told)) subject_print(&self->s);
 	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
