@@ -28,10 +28,12 @@ static inline bool run_in(const char *dir, const char *script)
  */
 static inline bool failing_disk_mount(const char *dir)
 {
-	return run_in(dir, "mkdir memory disk && mount -t tmpfs -o size=1m none memory && "
-			   "truncate -s 8M memory/disk && mkfs.minix -3 memory/disk >/dev/null && "
-			   "! cat /dev/zero 2>/dev/null >memory/rest && "
-			   "mount -o loop memory/disk disk");
+	return run_in(dir, "mkdir memory disk") &&
+	       run_in(dir, "mount -t tmpfs -o size=1m none memory") &&
+	       run_in(dir, "truncate -s 8M memory/disk") &&
+	       run_in(dir, "mkfs.minix -3 memory/disk >/dev/null") &&
+	       !run_in(dir, "cat /dev/zero 2>/dev/null >memory/rest") &&
+	       run_in(dir, "mount -o loop memory/disk disk");
 }
 
 static inline bool failing_disk_remove(const char *dir)

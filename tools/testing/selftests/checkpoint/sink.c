@@ -111,7 +111,7 @@ TEST_F_TIMEOUT(sink, disk_is_full, 120)
 	}
 }
 
-/* Which error it is is a matter of what the disk was writing when it was full. */
+/* Which of the errors depends on what the disk was writing when it was full. */
 TEST_F_TIMEOUT(sink, disk_fails_after_the_write, 60)
 {
 	long ret;
