@@ -320,7 +320,7 @@ int ckpt_stream_sync(struct ckpt_ctx *ctx)
 	struct file *file = ctx->image_file;
 	int err;
 
-	if (!S_ISREG(file_inode(file)->i_mode) || !file->f_op->fsync)
+	if (!file->f_op->fsync)
 		return 0;
 	err = ckpt_stream_result(vfs_fsync(file, 0));
 	if (!err)

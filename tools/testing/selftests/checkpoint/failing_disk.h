@@ -36,6 +36,12 @@ static inline bool failing_disk_mount(const char *dir)
 	       run_in(dir, "mount -o loop memory/disk disk");
 }
 
+/* Which error it is depends on what the disk was writing when it was full. */
+static inline bool failing_disk_error(int err)
+{
+	return err == EIO || err == ENOSPC;
+}
+
 static inline bool failing_disk_remove(const char *dir)
 {
 	return run_in(dir, "umount -l disk && umount -l memory");

@@ -21,10 +21,9 @@ static int failed_file(void)
 	return fd;
 }
 
-/* Which of them is a matter of what the disk was writing when it was full. */
 static void expect_error(int fd)
 {
-	CHECK(fsync(fd) == -1 && (errno == EIO || errno == ENOSPC));
+	CHECK(fsync(fd) == -1 && failing_disk_error(errno));
 }
 
 static void remove_disk(int fd)
