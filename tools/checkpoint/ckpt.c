@@ -162,6 +162,8 @@ static int print_version(void)
 
 int main(int argc, char **argv)
 {
+	/* each line is one write: several of us may have the same log */
+	setvbuf(stderr, NULL, _IOLBF, 0);
 	/* a reader of the image that goes away is an error to report */
 	signal(SIGPIPE, SIG_IGN);
 	/* or a restarted child would be reaped before we wait for it */

@@ -52,6 +52,7 @@ static void show(double seconds)
 	shown = true;
 	if (fstat(watch.fd, &st) || !S_ISREG(st.st_mode)) {
 		fprintf(stderr, "\r%s: %.0f s\033[K", watch.title, seconds);
+		fflush(stderr);
 		return;
 	}
 	done = watch.reading ? lseek(watch.fd, 0, SEEK_CUR) : st.st_size;
@@ -59,13 +60,21 @@ static void show(double seconds)
 	if (watch.reading && st.st_size)
 		fprintf(stderr, " (%.0f %%)", 100.0 * done / st.st_size);
 	fprintf(stderr, ", %.0f MiB/s\033[K", done / mib / seconds);
+	fflush(stderr);
+}
+
+static void erase(void)
+{
+	if (!shown)
+		return;
+	fputs("\r\033[K", stderr);
+	fflush(stderr);
 }
 
 /* Ends the process, and with it the call, which undoes what it has done. */
 static void die(const sigset_t *set, int sig)
 {
-	if (shown)
-		fputs("\r\033[K", stderr);
+	erase();
 	if (watch.interrupted)
 		watch.interrupted(watch.arg);
 	signal(sig, SIG_DFL);
@@ -129,6 +138,5 @@ void watch_stop(void)
 	pthread_kill(thread, stop_signal());
 	pthread_join(thread, NULL);
 	running = false;
-	if (shown)
-		fputs("\r\033[K", stderr);
+	erase();
 }

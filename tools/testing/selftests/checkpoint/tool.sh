@@ -292,6 +292,14 @@ test_no_such_process()
 	! $ckpt checkpoint -o none 4194300 2>stderr && stderr_is_one_line && [ ! -e none ]
 }
 
+# Several of us may write to the same log at once.
+test_line_is_one_write()
+{
+	strace -qq -o trace -e trace=write,writev \
+		$ckpt checkpoint -o none 4194300 2>stderr
+	stderr_is_one_line && [ "$(grep -c '(2,' trace)" = 1 ]
+}
+
 test_version()
 {
 	$ckpt --version | grep -q '^ckpt, for images of version [0-9]*$'
@@ -373,6 +381,7 @@ tests=(
 	check_is_harmless 'check leaves no trace'
 	log 'all is in the log'
 	no_such_process 'no such process'
+	line_is_one_write 'a line on stderr is one write'
 	version 'ckpt --version'
 	usage 'wrong command lines are refused'
 	refuses_devices 'a device is no image'
