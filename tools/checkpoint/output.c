@@ -23,14 +23,6 @@ struct ckpt_output {
 	char name[PATH_MAX];	/* empty as long as the file has none */
 };
 
-/* The link in /proc by which a file without a name can be reached */
-#define FD_LINK_SIZE	40
-
-static void fd_link(char *link, int fd)
-{
-	snprintf(link, FD_LINK_SIZE, "/proc/self/fd/%d", fd);
-}
-
 /* A link keeps pointing to the image; what it points to is replaced. */
 static char *final_path(const char *path)
 {
@@ -56,16 +48,8 @@ static int open_directory(const char *path, int flags)
 
 static int open_unnamed(struct ckpt_output *out)
 {
-	char link[FD_LINK_SIZE];
-
 	out->fd = open_directory(out->path, O_TMPFILE | O_RDWR);
-	if (out->fd < 0)
-		return out->fd;
-	fd_link(link, out->fd);
-	if (!access(link, F_OK))
-		return 0;
-	close(out->fd);
-	return -ENOENT;
+	return out->fd < 0 ? out->fd : 0;
 }
 
 static int open_named(struct ckpt_output *out)
@@ -163,8 +147,14 @@ static int make_durable(const struct ckpt_output *out)
 	return 0;
 }
 
+/* Takes no privilege and no /proc on the kernels that can checkpoint. */
+static int link_unnamed(const struct ckpt_output *out, const char *name)
+{
+	return linkat(out->fd, "", AT_FDCWD, name, AT_EMPTY_PATH);
+}
+
 /* link() does not replace a file: that takes a second name, and rename(). */
-static int link_beside(struct ckpt_output *out, const char *link)
+static int link_beside(struct ckpt_output *out)
 {
 	unsigned int random;
 	int len;
@@ -176,7 +166,7 @@ static int link_beside(struct ckpt_output *out, const char *link)
 			       random & 0xffffff);
 		if (len >= (int)sizeof(out->name))
 			return -ENAMETOOLONG;
-		if (!linkat(AT_FDCWD, link, AT_FDCWD, out->name, AT_SYMLINK_FOLLOW))
+		if (!link_unnamed(out, out->name))
 			return rename(out->name, out->path) ? -errno : 0;
 	} while (errno == EEXIST);
 	return -errno;
@@ -184,14 +174,11 @@ static int link_beside(struct ckpt_output *out, const char *link)
 
 static int give_name(struct ckpt_output *out)
 {
-	char link[FD_LINK_SIZE];
-
 	if (out->name[0])
 		return rename(out->name, out->path) ? -errno : 0;
-	fd_link(link, out->fd);
-	if (!linkat(AT_FDCWD, link, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW))
+	if (!link_unnamed(out, out->path))
 		return 0;
-	return errno == EEXIST ? link_beside(out, link) : -errno;
+	return errno == EEXIST ? link_beside(out) : -errno;
 }
 
 static void remove_name(const struct ckpt_output *out)

@@ -159,6 +159,28 @@ test_restart_stopped()
 	grep -q '^State:.T' "/proc/$pid/status"
 }
 
+# It takes privilege to restart only.
+test_user()
+{
+	local user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	stop
+	chmod 711 .
+	mkdir -m 777 user
+	setsid "${user[@]}" sleep 600 </dev/null >out 2>err &
+	pid=$!
+	wait_until runs sleep
+	echo old >user/image
+	chown 65534 user/image
+	"${user[@]}" $ckpt checkpoint --container --kill -o user/image "$pid" && gone "$pid" &&
+		[ "$(stat -c %u user/image)" = 65534 ] && $ckpt verify user/image &&
+		! "${user[@]}" $ckpt restart -i user/image 2>stderr && stderr_is_one_line &&
+		$ckpt restart -d -i user/image && [ "$(stat -c %u "/proc/$pid")" = 65534 ] || return
+	# without --kill the image has no name until it is complete
+	"${user[@]}" $ckpt checkpoint --container -o user/image "$pid" &&
+		"${user[@]}" $ckpt checkpoint --container -o user/other "$pid" &&
+		$ckpt verify user/image && $ckpt verify user/other
+}
+
 # A program whose standard output is read by somebody outside.
 start_leaky()
 {
@@ -372,6 +394,7 @@ tests=(
 	leave_stopped 'checkpoint --leave-stopped'
 	restart_stopped 'restart --stopped'
 	no_time_namespace 'restart --no-time-namespace'
+	user 'a user saves a program of its own'
 	failure_keeps_old_image 'a failed checkpoint leaves the old image alone'
 	external 'an external file, and a path in its place'
 	external_descriptor 'a descriptor of ours in place of an external file'
