@@ -17,6 +17,7 @@
 #include <linux/magic.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/slab.h>
+#include <linux/uio.h>
 #include <linux/xxhash.h>
 
 #include "../internal.h"
@@ -127,21 +128,31 @@ static void put_data(struct pipe_inode_info *pipe, struct pipe_data *data)
 	pipe_unlock(pipe);
 }
 
+static u32 flags_of_buf(const struct pipe_buffer *buf)
+{
+	u32 flags = 0;
+
+	if (buf->flags & PIPE_BUF_FLAG_PACKET)
+		flags |= CKPT_PIPE_BUF_PACKET;
+	if (buf->flags & PIPE_BUF_FLAG_CAN_MERGE)
+		flags |= CKPT_PIPE_BUF_CAN_MERGE;
+	return flags;
+}
+
 /* A spliced buffer can be longer than a page; it is no packet. */
 static int write_buf(struct ckpt_ctx *ctx, const struct pipe_buffer *buf)
 {
-	struct ckpt_rec_pipe_buf rec = {
-		.flags = buf->flags & PIPE_BUF_FLAG_PACKET ? CKPT_PIPE_BUF_PACKET : 0,
-	};
+	struct ckpt_rec_pipe_buf rec = { .flags = flags_of_buf(buf) };
 	unsigned int at = buf->offset, end = buf->offset + buf->len;
 	void *page;
 	int err;
 
 	for (; at < end; at += rec.len) {
-		rec.len = min_t(unsigned int, end - at, PAGE_SIZE - offset_in_page(at));
+		rec.offset = offset_in_page(at);
+		rec.len = min_t(unsigned int, end - at, PAGE_SIZE - rec.offset);
 		page = kmap_local_page(buf->page + (at >> PAGE_SHIFT));
 		err = ckpt_write2(ctx, CKPT_REC_PIPE_BUF, &rec, sizeof(rec),
-				  page + offset_in_page(at), rec.len);
+				  page + rec.offset, rec.len);
 		kunmap_local(page);
 		if (err)
 			return err;
@@ -149,7 +160,7 @@ static int write_buf(struct ckpt_ctx *ctx, const struct pipe_buffer *buf)
 	return 0;
 }
 
-/* Each record takes one slot at restart, also where a spliced buffer takes two. */
+/* Each record takes one slot at restart, also where a spliced buffer has several pages. */
 static unsigned int count_slots(const struct pipe_data *data)
 {
 	const struct pipe_buffer *buf;
@@ -180,7 +191,7 @@ static int write_head(struct ckpt_ctx *ctx, struct inode *inode, const struct pi
 	struct ckpt_rec_pipe rec = {
 		.ring_size = inode->i_pipe->ring_size,
 		.nr_bufs = count_slots(data),
-		.mode = inode->i_mode & 0777,
+		.mode = inode->i_mode & S_IALLUGO,
 		.uid = from_kuid_munged(current_user_ns(), inode->i_uid),
 		.gid = from_kgid_munged(current_user_ns(), inode->i_gid),
 	};
@@ -245,8 +256,62 @@ static u64 pipe_version(void *ptr)
 	return xxh64(state, sizeof(state), 0);
 }
 
-/* @writer is our own, not blocking; a reader exists, so there is no SIGPIPE. */
-static int read_buf(struct ckpt_ctx *ctx, struct file *writer)
+static bool is_valid_buf(const struct ckpt_rec_pipe_buf *rec, size_t len)
+{
+	return rec->len && rec->len <= len && rec->offset < PAGE_SIZE &&
+	       rec->len <= PAGE_SIZE - rec->offset && !rec->pad &&
+	       !(rec->flags & ~(CKPT_PIPE_BUF_PACKET | CKPT_PIPE_BUF_CAN_MERGE));
+}
+
+/*
+ * Room before the data is written, too. @writer is our own, not blocking; a
+ * reader exists, so there is no SIGPIPE.
+ */
+static ssize_t write_padded(struct file *writer, const struct ckpt_rec_pipe_buf *rec,
+			    const void *data)
+{
+	struct kvec vec[] = {
+		{ .iov_base = page_address(ZERO_PAGE(0)), .iov_len = rec->offset },
+		{ .iov_base = (void *)data, .iov_len = rec->len },
+	};
+	struct iov_iter iter;
+	loff_t pos = 0;
+
+	spin_lock(&writer->f_lock);
+	if (rec->flags & CKPT_PIPE_BUF_PACKET)
+		writer->f_flags |= O_DIRECT;
+	else
+		writer->f_flags &= ~O_DIRECT;
+	spin_unlock(&writer->f_lock);
+	iov_iter_kvec(&iter, ITER_SOURCE, vec, ARRAY_SIZE(vec), rec->offset + rec->len);
+	return vfs_iter_write(writer, &iter, &pos, 0);
+}
+
+/*
+ * Takes the room away from the data. What is written next may join the last
+ * buffer only: for the others nothing tells whether they would have allowed it.
+ */
+static bool trim_buf(struct pipe_inode_info *pipe, const struct ckpt_rec_pipe_buf *rec, bool last)
+{
+	struct pipe_buffer *buf;
+	bool ours;
+
+	pipe_lock(pipe);
+	buf = pipe_buf(pipe, pipe->head - 1);
+	/* who has just opened the FIFO may have read or written */
+	ours = !pipe_empty(pipe->head, pipe->tail) && !buf->offset &&
+	       buf->len == rec->offset + rec->len;
+	if (ours) {
+		buf->offset = rec->offset;
+		buf->len = rec->len;
+		if (!last || !(rec->flags & CKPT_PIPE_BUF_CAN_MERGE))
+			buf->flags &= ~PIPE_BUF_FLAG_CAN_MERGE;
+	}
+	pipe_unlock(pipe);
+	return ours;
+}
+
+static int read_buf(struct ckpt_ctx *ctx, struct file *writer, bool last)
 {
 	struct ckpt_rec_pipe_buf rec;
 	const void *data;
@@ -257,22 +322,15 @@ static int read_buf(struct ckpt_ctx *ctx, struct file *writer)
 	err = ckpt_read_tail(ctx, CKPT_REC_PIPE_BUF, &rec, sizeof(rec), &data, &len);
 	if (err)
 		return err;
-	if (!rec.len || rec.len > PAGE_SIZE || rec.len > len ||
-	    (rec.flags & ~CKPT_PIPE_BUF_PACKET))
+	if (!is_valid_buf(&rec, len))
 		return ckpt_err(ctx, -EINVAL, "pipe: malformed buffer");
-
-	spin_lock(&writer->f_lock);
-	if (rec.flags & CKPT_PIPE_BUF_PACKET)
-		writer->f_flags |= O_DIRECT;
-	else
-		writer->f_flags &= ~O_DIRECT;
-	spin_unlock(&writer->f_lock);
-
-	written = kernel_write(writer, data, rec.len, NULL);
-	if (written == rec.len)
-		return 0;
-	return ckpt_err(ctx, written < 0 && written != -EAGAIN ? written : -EINVAL,
-			"pipe: contents do not fit");
+	written = write_padded(writer, &rec, data);
+	if (written != rec.offset + rec.len)
+		return ckpt_err(ctx, written < 0 && written != -EAGAIN ? written : -EINVAL,
+				"pipe: contents do not fit");
+	if (!trim_buf(get_pipe_info(writer, false), &rec, last))
+		return ckpt_err(ctx, -EBUSY, "FIFO: was opened by others during the restart");
+	return 0;
 }
 
 static int fill_pipe(struct ckpt_ctx *ctx, struct file *writer, struct ckpt_rec_pipe *rec)
@@ -288,7 +346,7 @@ static int fill_pipe(struct ckpt_ctx *ctx, struct file *writer, struct ckpt_rec_
 					rec->ring_size);
 	}
 	while (!err && rec->nr_bufs--)
-		err = read_buf(ctx, writer);
+		err = read_buf(ctx, writer, !rec->nr_bufs);
 	return err;
 }
 
@@ -333,8 +391,20 @@ static struct inode *restore_pipe(struct ckpt_ctx *ctx, struct ckpt_rec_pipe *re
 	return inode;
 }
 
-/* Opened for reading and writing, it never blocks. */
-static struct file *open_fifo(struct ckpt_ctx *ctx, const char *name)
+/*
+ * Opened for reading and writing, it never blocks. Who may only read it may well
+ * have an end that does, but must not fill it.
+ */
+static struct file *open_both_ends(const struct path *path, bool fill)
+{
+	struct file *file = ckpt_path_open(path, O_RDWR);
+
+	if (PTR_ERR_OR_ZERO(file) == -EACCES && !fill)
+		file = ckpt_path_open(path, O_RDONLY);
+	return file;
+}
+
+static struct file *open_fifo(struct ckpt_ctx *ctx, const char *name, bool fill)
 {
 	struct file *file;
 	struct path path;
@@ -344,7 +414,7 @@ static struct file *open_fifo(struct ckpt_ctx *ctx, const char *name)
 	if (err)
 		return ERR_PTR(ckpt_err(ctx, err, "%s: cannot be found", name));
 	if (S_ISFIFO(d_inode(path.dentry)->i_mode)) {
-		file = ckpt_path_open(&path, O_RDWR);
+		file = open_both_ends(&path, fill);
 		if (IS_ERR(file))
 			ckpt_err(ctx, PTR_ERR(file), "%s: cannot be opened", name);
 	} else {
@@ -365,7 +435,7 @@ static struct inode *restore_fifo(struct ckpt_ctx *ctx, struct ckpt_rec_pipe *re
 	name = ckpt_path_from_image(ctx, path, len);
 	if (IS_ERR(name))
 		return ERR_CAST(name);
-	file = open_fifo(ctx, name);
+	file = open_fifo(ctx, name, rec->nr_bufs);
 	if (IS_ERR(file)) {
 		inode = ERR_CAST(file);
 		goto out;
@@ -398,7 +468,7 @@ static void *pipe_restore(struct ckpt_ctx *ctx)
 	err = ckpt_read_tail(ctx, CKPT_REC_PIPE, &rec, sizeof(rec), &path, &len);
 	if (err)
 		return ERR_PTR(err);
-	if ((rec.flags & ~CKPT_PIPE_FIFO) || (rec.mode & ~0777) || rec.pad ||
+	if ((rec.flags & ~CKPT_PIPE_FIFO) || (rec.mode & ~S_IALLUGO) || rec.pad ||
 	    rec.path_len > len || !is_power_of_2(rec.ring_size) ||
 	    rec.ring_size > (1U << 31) >> PAGE_SHIFT)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed pipe"));

@@ -80,15 +80,20 @@ struct ckpt_rec_pipe {
 };
 
 #define CKPT_PIPE_BUF_PACKET	(1 << 0)	/* written with O_DIRECT */
+#define CKPT_PIPE_BUF_CAN_MERGE	(1 << 1)	/* what is written next may join it */
 
 /**
  * struct ckpt_rec_pipe_buf - CKPT_REC_PIPE_BUF: one buffer, in reading order
  * @flags: CKPT_PIPE_BUF_*
  * @len: bytes of data that follow, 1 to page size
+ * @offset: where in its page the data begins; the buffer has room to the end
+ * @pad: 0
  */
 struct ckpt_rec_pipe_buf {
 	__u32 flags;
 	__u32 len;
+	__u32 offset;
+	__u32 pad;
 };
 
 #define CKPT_FILE_PIPE_NO_WRITER (1 << 0)	/* FIFO: no writer came since it was opened */

@@ -67,6 +67,94 @@ SURVIVE(packet_mode)
 	CHECK_EQ(read(fds[0], buf, sizeof(buf)), 4);
 }
 
+static void check_packet(int fd, ssize_t len, char c)
+{
+	char buf[4096];
+	ssize_t i;
+
+	CHECK_EQ(read(fd, buf, sizeof(buf)), len);
+	for (i = 0; i < len; i++)
+		CHECK_EQ(buf[i], c);
+}
+
+static void write_packet(int fd, ssize_t len, char c)
+{
+	char buf[4096];
+
+	memset(buf, c, len);
+	CHECK_EQ(write(fd, buf, len), len);
+}
+
+/* They went to buffers of their own because the first had no room. */
+SURVIVE(packets_after_a_stream)
+{
+	char buf[4096] = "";
+	int fds[2];
+
+	CHECK(!pipe2(fds, O_NONBLOCK));
+	CHECK_EQ(write(fds[1], buf, 4000), 4000);
+	CHECK(!fcntl(fds[1], F_SETFL, O_DIRECT | O_NONBLOCK));
+	write_packet(fds[1], 200, 'a');
+	write_packet(fds[1], 50, 'b');
+	CHECK_EQ(read(fds[0], buf, 3900), 3900);
+	subject_ready();
+	CHECK_EQ(read(fds[0], buf, 100), 100);
+	check_packet(fds[0], 200, 'a');
+	check_packet(fds[0], 50, 'b');
+}
+
+/* The room at the end of a buffer is not that of the bytes which were read. */
+SURVIVE(packet_after_a_restart)
+{
+	char buf[4096] = "";
+	int fds[2];
+
+	CHECK(!pipe2(fds, O_NONBLOCK));
+	CHECK_EQ(write(fds[1], buf, 4000), 4000);
+	CHECK_EQ(read(fds[0], buf, 3900), 3900);
+	CHECK(!fcntl(fds[1], F_SETFL, O_DIRECT | O_NONBLOCK));
+	subject_ready();
+	write_packet(fds[1], 200, 'a');
+	write_packet(fds[1], 50, 'b');
+	CHECK_EQ(read(fds[0], buf, 100), 100);
+	check_packet(fds[0], 200, 'a');
+	check_packet(fds[0], 50, 'b');
+}
+
+/* What was spliced is never joined by what is written. */
+SURVIVE(packet_after_a_spliced_page)
+{
+	static char page[4096];
+	struct iovec part = { page, 100 };
+	char buf[4096];
+	int fds[2];
+
+	CHECK(!pipe2(fds, O_NONBLOCK));
+	CHECK_EQ(vmsplice(fds[1], &part, 1, 0), 100);
+	CHECK(!fcntl(fds[1], F_SETFL, O_DIRECT | O_NONBLOCK));
+	subject_ready();
+	write_packet(fds[1], 200, 'a');
+	write_packet(fds[1], 50, 'b');
+	CHECK_EQ(read(fds[0], buf, 100), 100);
+	check_packet(fds[0], 200, 'a');
+	check_packet(fds[0], 50, 'b');
+}
+
+/* A pipe without a free buffer takes what still goes into the last one. */
+SURVIVE(full_pipe_with_room)
+{
+	char buf[4096] = "";
+	int fds[2], i;
+
+	CHECK(!pipe2(fds, O_NONBLOCK));
+	CHECK_EQ(fcntl(fds[1], F_SETPIPE_SZ, 4 * 4096), 4 * 4096);
+	for (i = 0; i < 4; i++)
+		CHECK_EQ(write(fds[1], buf, i < 3 ? 4096 : 4000), i < 3 ? 4096 : 4000);
+	subject_ready();
+	CHECK(write(fds[1], buf, 97) == -1 && errno == EAGAIN);
+	CHECK_EQ(write(fds[1], buf, 96), 96);
+}
+
 SURVIVE(closed_write_end_is_eof)
 {
 	char buf[4];

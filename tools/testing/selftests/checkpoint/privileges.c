@@ -212,13 +212,13 @@ static void subject_beyond_its_limit(void)
 	CHECK_EQ(WEXITSTATUS(status), access("unprivileged", F_OK) ? 0 : 77);
 }
 
-static int restart_without_resources(struct subject *s)
+static int restart_without(struct subject *s, uint64_t caps)
 {
 	pid_t pid = fork();
 	int status;
 
 	if (!pid) {
-		caps_drop(1ULL << CAP_SYS_RESOURCE);
+		caps_drop(caps);
 		_exit(subject_restart(s, 0) != s->pid);
 	}
 	return waitpid(pid, &status, 0) == pid ? status : -1;
@@ -233,7 +233,7 @@ TEST_F(refuse, program_beyond_the_limit_of_processes)
 	/* Its child is ours now, and keeps its pid until it is reaped. */
 	while (wait(NULL) > 0)
 		;
-	ASSERT_EQ(restart_without_resources(&self->s), 0) {
+	ASSERT_EQ(restart_without(&self->s, 1ULL << CAP_SYS_RESOURCE), 0) {
 		test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
 		subject_print(&self->s);
 	}
@@ -251,6 +251,62 @@ TEST_F(refuse, program_that_was_allowed_before_the_limit)
 	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
+}
+
+#define NO_OVERRIDE	(1ULL << CAP_DAC_OVERRIDE)
+
+/* Holds the reading end of a FIFO that it may not open for writing any more. */
+static void read_fifo(const char *data)
+{
+	int fd, reader;
+	char c;
+
+	CHECK(!mkfifo("fifo", 0600));
+	fd = open("fifo", O_RDWR);
+	reader = open("fifo", O_RDONLY);
+	CHECK(fd >= 0 && reader >= 0);
+	CHECK_EQ(write(fd, data, strlen(data)), (ssize_t)strlen(data));
+	close(fd);
+	CHECK(!chmod("fifo", 0400));
+	caps_drop(NO_OVERRIDE);
+	subject_ready();
+	CHECK_EQ(read(reader, &c, 1), 0);
+}
+
+static void subject_reads_empty_fifo(void)
+{
+	read_fifo("");
+}
+
+static void subject_reads_full_fifo(void)
+{
+	read_fifo("data");
+}
+
+TEST_F(refuse, empty_fifo_that_may_only_be_read)
+{
+	ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	ASSERT_TRUE(subject_start(&self->s, subject_reads_empty_fifo)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(restart_without(&self->s, NO_OVERRIDE), 0) {
+		test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
+		subject_print(&self->s);
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+/* To put the data of an image in it is to write to it. */
+TEST_F(refuse, full_fifo_that_may_only_be_read)
+{
+	ASSERT_TRUE(subject_start(&self->s, subject_reads_full_fifo)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	self->s.pid = 0;
+	EXPECT_NE(restart_without(&self->s, NO_OVERRIDE), 0);
+	test_read_log(&self->s, test_open(&self->s, "log", O_RDONLY));
+	EXPECT_TRUE(log_has(&self->s, "fifo: cannot be opened")) subject_print(&self->s);
 }
 
 TEST_HARNESS_MAIN
