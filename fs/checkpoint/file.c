@@ -4,6 +4,7 @@
  * kinds.
  */
 #include <linux/backing-dev.h>
+#include <linux/errseq.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/init.h>
@@ -83,6 +84,8 @@ static bool is_match(const struct ckpt_file_match *match, const struct file *fil
 {
 	if (match->file)
 		return file == match->file;
+	if (match->served)
+		return ckpt_is_fuse_server(file, match->served);
 	return file_inode(file) == match->pipe && file->f_op == &pipefifo_fops;
 }
 
@@ -348,11 +351,24 @@ static int refuse_unknown(struct ckpt_ctx *ctx, struct file *file)
 				inode->i_sb->s_type->name);
 }
 
+/*
+ * fsync() of overlayfs asks a file underneath, which only overlayfs can reach:
+ * whether that has told an error is unknown, but not whether there ever was one.
+ */
+static bool has_error_underneath(struct file *file)
+{
+	struct inode *real = d_real_inode(file->f_path.dentry);
+
+	return real != file_inode(file) && errseq_check(&real->i_mapping->wb_err, 0);
+}
+
 /* A file that is opened again has no errors before that. Memory tells none at all. */
 static bool has_untold_error(struct file *file)
 {
-	return file->f_op->fsync && file->f_op->fsync != noop_fsync &&
-	       filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err));
+	if (!file->f_op->fsync || file->f_op->fsync == noop_fsync)
+		return false;
+	return filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err)) ||
+	       has_error_underneath(file);
 }
 
 /* What no kind can bring back. */

@@ -14,10 +14,12 @@ struct kstat;
  * struct ckpt_file_match - which open files are meant
  * @file: exactly this one
  * @pipe: or, if @file is NULL, all on this pipe or FIFO inode
+ * @served: or, if both are NULL, those that this file system of FUSE is served by
  */
 struct ckpt_file_match {
 	const struct file *file;
 	const struct inode *pipe;
+	const struct super_block *served;
 };
 
 /* file.c */
@@ -25,6 +27,10 @@ int ckpt_find_file_holder(struct ckpt_ctx *ctx, const struct ckpt_file_match *ma
 			  struct ckpt_holder *holder);
 struct file *ckpt_find_file_inside(struct ckpt_ctx *ctx,
 				   const struct ckpt_file_match *match);
+
+/* fuse.c */
+bool ckpt_is_fuse_server(const struct file *file, const struct super_block *sb);
+bool ckpt_served_inside(struct ckpt_ctx *ctx, const struct super_block *sb);
 
 /* mapped.c */
 long ckpt_file_mapped_outside(struct ckpt_ctx *ctx, void *ptr);

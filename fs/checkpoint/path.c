@@ -95,6 +95,8 @@ const char *ckpt_path_obstacle(struct ckpt_ctx *ctx, const struct path *path, ch
 		return "unlinked";
 	if (is_proc_of_a_task(path->dentry))
 		return "belongs to one process";
+	if (ckpt_served_inside(ctx, path->dentry->d_sb))
+		return "on a file system of FUSE that a process of the tree serves";
 	name = ckpt_path_get(ctx, path, buf);
 	if (IS_ERR(name))
 		return PTR_ERR(name) == -ENOENT ? "not below the caller's root directory" :
@@ -336,15 +338,18 @@ static bool is_outdated(struct file *file)
 	       file_inode(file) != d_real_inode(file_user_path(file)->dentry);
 }
 
-static bool in_proc_pressure(struct dentry *dentry)
+/* Nothing is ever renamed in procfs. */
+static const char *state_of_proc_file(struct dentry *dentry)
 {
 	struct dentry *dir = dget_parent(dentry);
-	bool found;
+	const char *state = NULL;
 
-	/* Nothing is ever renamed in procfs. */
-	found = !IS_ROOT(dir) && IS_ROOT(dir->d_parent) && !strcmp(dir->d_name.name, "pressure");
+	if (IS_ROOT(dir) && !strcmp(dentry->d_name.name, "mtrr"))
+		state = "memory type ranges that last until it is closed";
+	else if (!IS_ROOT(dir) && IS_ROOT(dir->d_parent) && !strcmp(dir->d_name.name, "pressure"))
+		state = "pressure stall trigger";
 	dput(dir);
-	return found;
+	return state;
 }
 
 /*
@@ -375,10 +380,44 @@ static const char *written_state(struct file *file)
 		return NULL;
 	switch (dentry->d_sb->s_magic) {
 	case PROC_SUPER_MAGIC:
-		return in_proc_pressure(dentry) ? "pressure stall trigger" : NULL;
+		return state_of_proc_file(dentry);
 	case CGROUP2_SUPER_MAGIC:
 		return state_of_cgroup_file(dentry);
 	}
+	return NULL;
+}
+
+/*
+ * In these directories a position is the number of entries that went by. Those
+ * that were seen and are gone by the time of the restart do not count then, and
+ * as many others would be passed over. The kernel keeps what it counts by with
+ * the open file, or the server does.
+ */
+static bool counts_entries(const struct file *file)
+{
+	if (file->f_op->llseek == dcache_dir_lseek)
+		return file->f_pos > 2; /* after "." and ".." */
+	switch (file_inode(file)->i_sb->s_magic) {
+	case OVERLAYFS_SUPER_MAGIC:
+	case FUSE_SUPER_MAGIC:
+	case CEPH_SUPER_MAGIC:
+	case CIFS_SUPER_MAGIC:
+	case SMB2_SUPER_MAGIC:
+		return file->f_pos > 0;
+	}
+	return false;
+}
+
+/* Why llseek(2) would not lead back to where the file is read or written. */
+static const char *position_obstacle(const struct file *file)
+{
+	umode_t mode = file_inode(file)->i_mode;
+
+	if (S_ISDIR(mode) && counts_entries(file))
+		return "read in part, and its file system does not find the place again";
+	if (S_ISREG(mode) && (file->f_mode & FMODE_STREAM ||
+			      (file->f_pos && !(file->f_mode & FMODE_LSEEK))))
+		return "its file system does not tell the position";
 	return NULL;
 }
 
@@ -399,6 +438,8 @@ static int path_collect(struct ckpt_ctx *ctx, struct file *file)
 		why = "changed since it was mapped: overlayfs has copied it";
 	if (!why)
 		why = written_state(file);
+	if (!why)
+		why = position_obstacle(file);
 	if (IS_ERR(why)) {
 		err = PTR_ERR(why);
 	} else if (why) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Locks on files of FUSE, which the kernel or the server keeps. */
+/* Files of FUSE: what of them only the server knows, locks above all. */
 #include <linux/fuse.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -18,6 +18,8 @@
  */
 
 static uint32_t wanted;		/* FUSE_POSIX_LOCKS, FUSE_FLOCK_LOCKS */
+static uint32_t open_flags;	/* FOPEN_* */
+static uint64_t entry_valid = 1000;	/* seconds for which a name is not asked for again */
 static struct fuse_file_lock kept = { .type = F_UNLCK };
 
 static void answer(int dev, const struct fuse_in_header *in, int error, void *data, size_t len)
@@ -43,7 +45,7 @@ static void look_up(int dev, const struct fuse_in_header *in)
 {
 	struct fuse_entry_out entry = {
 		.nodeid = FILE_NODE,
-		.entry_valid = 1000,
+		.entry_valid = entry_valid,
 		.attr_valid = 1000,
 		.attr = attributes(FILE_NODE),
 	};
@@ -64,7 +66,7 @@ static void serve_one(int dev, const struct fuse_in_header *in)
 		.flags = wanted,
 	};
 	struct fuse_attr_out attr = { .attr_valid = 1000, .attr = attributes(in->nodeid) };
-	struct fuse_open_out opened = { .fh = 1 };
+	struct fuse_open_out opened = { .fh = 1, .open_flags = open_flags };
 	struct fuse_lk_out found = { .lk = kept };
 
 	switch (in->opcode) {
@@ -179,26 +181,34 @@ FIXTURE_TEARDOWN(fuse)
 	if (self->s.pid > 0)
 		subject_kill(&self->s);
 	subject_clean(&self->s);
+	umount2(mnt, MNT_DETACH);
+	rmdir(mnt);
 	if (self->server <= 0)
 		return;
-	umount2(mnt, MNT_DETACH);
 	kill(self->server, SIGKILL);
 	waitpid(self->server, NULL, 0);
-	rmdir(mnt);
+}
+
+/* Return: what it is served by, or -1. */
+static int mount_device(void)
+{
+	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	char options[64];
+
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", dev);
+	return dev < 0 || mount("ckpt", mnt, "fuse", 0, options) ? -1 : dev;
 }
 
 static void mount_fuse(struct __test_metadata *_metadata, FIXTURE_DATA(fuse) *self,
 		       uint32_t flags)
 {
-	int dev = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	char options[64];
+	int dev;
 
-	if (dev < 0 && errno == ENOENT)
+	if (access("/dev/fuse", F_OK))
 		SKIP(return, "no CONFIG_FUSE_FS");
-	ASSERT_GE(dev, 0);
 	ASSERT_NE(mkdtemp(mnt), NULL);
-	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", dev);
-	ASSERT_EQ(mount("ckpt", mnt, "fuse", 0, options), 0);
+	dev = mount_device();
+	ASSERT_GE(dev, 0);
 	wanted = flags;
 	self->server = fork();
 	if (!self->server)
@@ -249,6 +259,43 @@ TEST_F(fuse, no_lock)
 TEST_F(fuse, locks_of_the_kernel)
 {
 	accepted(_metadata, self, 0, locks_of_the_kernel);
+}
+
+TEST_F(fuse, position_that_the_server_keeps)
+{
+	open_flags = FOPEN_STREAM;
+	mount_fuse(_metadata, self, 0);
+	if (self->server)
+		refuse_run(_metadata, &self->s, 0, no_lock, EOPNOTSUPP,
+			   "does not tell the position");
+}
+
+/* Whoever looks for the name of the file asks a process that is frozen. */
+static void served_by_a_child(void)
+{
+	int dev = mount_device();
+	pid_t kid;
+
+	CHECK(dev >= 0);
+	kid = fork();
+	if (!kid)
+		serve(dev);
+	close(dev);
+	open_file();
+	subject_ready();
+	CHECK(!umount2(mnt, MNT_DETACH));
+	CHECK(!kill(kid, SIGKILL));
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
+}
+
+TEST_F(fuse, served_by_the_tree)
+{
+	if (access("/dev/fuse", F_OK))
+		SKIP(return, "no CONFIG_FUSE_FS");
+	ASSERT_NE(mkdtemp(mnt), NULL);
+	entry_valid = 0;
+	refuse_run(_metadata, &self->s, 0, served_by_a_child, EOPNOTSUPP,
+		   "that a process of the tree serves");
 }
 
 TEST_HARNESS_MAIN

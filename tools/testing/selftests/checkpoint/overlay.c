@@ -176,4 +176,31 @@ REFUSE_IF(copied_while_it_is_mapped, has_overlayfs(), NO_OVERLAYFS, EOPNOTSUPP,
 	umount_layers();
 }
 
+/* Counted anew, the entry that is gone would make it pass over another. */
+REFUSE_IF(directory_that_is_half_read, has_overlayfs(), NO_OVERLAYFS, EOPNOTSUPP,
+	  "read in part, and its file system does not find the place again")
+{
+	char entry[300];
+	int fd;
+
+	mount_layers();
+	fd = open("merged", O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0 && syscall(SYS_getdents64, fd, entry, 32) > 0);
+	subject_ready();
+	umount_layers();
+}
+
+SURVIVE_IF(directory_that_is_yet_to_be_read, has_overlayfs(), NO_OVERLAYFS)
+{
+	char entries[300];
+	int fd;
+
+	mount_layers();
+	fd = open("merged", O_RDONLY | O_DIRECTORY);
+	CHECK(fd >= 0);
+	subject_ready();
+	CHECK_EQ(syscall(SYS_getdents64, fd, entries, sizeof(entries)), 4 * 24);
+	umount_layers();
+}
+
 TEST_HARNESS_MAIN

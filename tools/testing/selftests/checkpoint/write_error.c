@@ -6,19 +6,24 @@
 
 #define MIB	1048576UL
 
-/* A file whose contents did not get to the disk. */
-static int failed_file(void)
+/* A new file whose contents did not get to the disk. */
+static int failed_write(const char *name)
 {
 	char *data = malloc(MIB);
 	int fd;
 
-	CHECK(failing_disk_mount("."));
-	fd = open("disk/file", O_CREAT | O_RDWR, 0644);
+	fd = open(name, O_CREAT | O_RDWR, 0644);
 	memset(data, 1, MIB);
 	CHECK(fd >= 0 && write(fd, data, MIB) == MIB);
 	free(data);
 	sync();
 	return fd;
+}
+
+static int failed_file(void)
+{
+	CHECK(failing_disk_mount("."));
+	return failed_write("disk/file");
 }
 
 static void expect_error(int fd)
@@ -66,6 +71,31 @@ TEST_F(refuse, nothing_that_was_told)
 	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
+}
+
+/* The error is that of a file underneath. */
+static void subject_of_overlayfs(void)
+{
+	int fd;
+
+	CHECK(disk_mount("."));
+	CHECK(run_in(".", "mkdir lower merged disk/upper disk/work"));
+	CHECK(disk_fail("."));
+	CHECK(run_in(".", "mount -t overlay -o lowerdir=lower,upperdir=disk/upper,"
+			  "workdir=disk/work none merged"));
+	fd = failed_write("merged/file");
+	subject_ready();
+	expect_error(fd);
+	close(fd);
+	CHECK(run_in(".", "umount -l merged") && failing_disk_remove("."));
+}
+
+TEST_F(refuse, not_told_by_overlayfs)
+{
+	if (!failing_disk_possible() || system("grep -qw overlay /proc/filesystems"))
+		SKIP(return, "no loop device, no minix file system or no overlayfs");
+	refuse_run(_metadata, &self->s, 0, subject_of_overlayfs, EOPNOTSUPP,
+		   "a write error that fsync() has not told yet");
 }
 
 TEST_HARNESS_MAIN
