@@ -14,7 +14,6 @@
  * Where that is not possible the page is copied.
  */
 #include <linux/ksm.h>
-#include <linux/memcontrol.h>
 #include <linux/pagewalk.h>
 #include <linux/rmap.h>
 #include <linux/slab.h>
@@ -372,6 +371,9 @@ static int share_pte(struct vm_area_struct *vma, unsigned long addr, pte_t *ptep
 	if (!pte_present(pte))
 		return SHARE_FAULT;
 	page = vm_normal_page(src_vma, src_addr, pte);
+	/* The source may be merged already, and KSM puts this in the place of zeros. */
+	if (!page && is_zero_pfn(pte_pfn(pte)))
+		return SHARE_COPY;
 	if (!page || !PageAnon(page))
 		return -EINVAL;
 	if (!can_share(vma, addr, page))
@@ -433,26 +435,6 @@ static struct page *source_page(struct mm_struct *src, unsigned long addr)
 	return ret < 0 ? ERR_PTR(ret) : page;
 }
 
-static int copy_page_into(struct vm_area_struct *vma, unsigned long addr, struct page *from)
-{
-	struct folio *folio;
-	int ret;
-
-	if (anon_vma_prepare(vma))
-		return -ENOMEM;
-	folio = folio_alloc(GFP_HIGHUSER_MOVABLE, 0);
-	if (!folio)
-		return -ENOMEM;
-	ret = mem_cgroup_charge(folio, vma->vm_mm, GFP_KERNEL);
-	if (!ret) {
-		copy_user_highpage(folio_page(folio, 0), from, addr, vma);
-		ret = ckpt_map_anon(vma, addr, folio);
-	}
-	if (ret)
-		folio_put(folio);
-	return ret;
-}
-
 static int share_or_copy(struct vm_area_struct *vma, unsigned long addr,
 			 struct vm_area_struct *src_vma, unsigned long src_addr)
 {
@@ -467,7 +449,7 @@ static int share_or_copy(struct vm_area_struct *vma, unsigned long addr,
 		if (IS_ERR(page))
 			return PTR_ERR(page);
 		if (ret == SHARE_COPY)
-			ret = copy_page_into(vma, addr, page);
+			ret = ckpt_copy_anon(vma, addr, page);
 		put_page(page);
 		if (ret != SHARE_FAULT)
 			return ret;

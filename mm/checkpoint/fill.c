@@ -2,6 +2,7 @@
 /*
  * Page contents from the image: read into pages of their own, then mapped.
  */
+#include <linux/highmem.h>
 #include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/pgalloc.h>
@@ -112,10 +113,11 @@ static int fill_record(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_o
 	ret = fill_get(ctx, obj, ops, runs, rec.nr_runs, fill);
 	if (!ret)
 		ret = fill_read(ctx, fill, rec.data_len);
-	if (!ret && fill->nr)
-		ret = ops->install(ctx, obj, fill);
+	/* Comes first: what is shared of a huge page keeps it from being mapped as one. */
 	if (!ret)
 		ret = fill_share(ctx, obj, ops, runs, rec.nr_runs);
+	if (!ret && fill->nr)
+		ret = ops->install(ctx, obj, fill);
 	fill_put(fill);
 	return ret;
 }
@@ -323,6 +325,35 @@ int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *
 		ret = 0;
 	}
 	pte_unmap_unlock(pte, ptl);
+	return ret;
+}
+
+/**
+ * ckpt_copy_anon() - map a copy of a page where none is
+ * @vma: private mapping
+ * @addr: address in it
+ * @from: the page
+ *
+ * Context: Process context, mmap_lock held.
+ * Return: 0, -ENOMEM or -EEXIST.
+ */
+int ckpt_copy_anon(struct vm_area_struct *vma, unsigned long addr, struct page *from)
+{
+	struct folio *folio;
+	int ret;
+
+	if (anon_vma_prepare(vma))
+		return -ENOMEM;
+	folio = vma_alloc_folio(GFP_HIGHUSER_MOVABLE, 0, vma, addr, false);
+	if (!folio)
+		return -ENOMEM;
+	ret = mem_cgroup_charge(folio, vma->vm_mm, GFP_KERNEL);
+	if (!ret) {
+		copy_user_highpage(folio_page(folio, 0), from, addr, vma);
+		ret = ckpt_map_anon(vma, addr, folio);
+	}
+	if (ret)
+		folio_put(folio);
 	return ret;
 }
 

@@ -2,6 +2,10 @@
 /*
  * Huge pages come back as huge pages. One is read in more than one piece, so it
  * is mapped only when the next one begins; in exchange it need not be cleared.
+ *
+ * Between two pieces, while the image was written, someone outside may have split
+ * it, collapsed small pages to it, or left it to one mm alone. Then the image has
+ * small pages beside those of the huge one, and all of them become small.
  */
 #include <linux/highmem.h>
 #include <linux/huge_mm.h>
@@ -51,6 +55,7 @@ static int map_locked(struct vm_area_struct *vma, unsigned long addr, struct fol
 	}
 	entry = mk_huge_pmd(folio_page(folio, 0), vma->vm_page_prot);
 	entry = maybe_pmd_mkwrite(pmd_mkdirty(entry), vma);
+	folio_get(folio);
 	folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
 	folio_add_lru_vma(folio, vma);
 	pgtable_trans_huge_deposit(mm, pmd, table);
@@ -79,6 +84,23 @@ static int map_huge(struct vm_area_struct *vma, unsigned long addr, struct folio
 	return ret;
 }
 
+static int map_small(struct vm_area_struct *vma, struct ckpt_huge *huge)
+{
+	unsigned int i;
+	int ret;
+
+	for_each_set_bit(i, huge->filled, HPAGE_PMD_NR) {
+		ret = ckpt_copy_anon(vma, huge->addr + i * PAGE_SIZE, folio_page(huge->folio, i));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * That huge pages are allowed is not asked again: the setting may have changed
+ * meanwhile, but mappings do not while pages are read into them.
+ */
 static int map_and_free(struct ckpt_huge *huge, struct mm_struct *mm)
 {
 	struct vm_area_struct *vma;
@@ -92,11 +114,12 @@ static int map_and_free(struct ckpt_huge *huge, struct mm_struct *mm)
 
 	mmap_read_lock(mm);
 	vma = vma_lookup(mm, huge->addr);
-	if (huge_allowed(vma, huge->addr))
+	if (vma)
 		ret = map_huge(vma, huge->addr, huge->folio);
+	if (ret == -EEXIST)
+		ret = map_small(vma, huge);
 	mmap_read_unlock(mm);
-	if (ret)
-		folio_put(huge->folio);
+	folio_put(huge->folio);
 	list_del(&huge->list);
 	kfree(huge);
 	return ret;
@@ -158,7 +181,7 @@ struct page *ckpt_huge_page(struct ckpt_huge_list *pending, struct mm_struct *mm
  * @all: the last one is complete too
  *
  * Context: Process context, no locks.
- * Return: 0, -ENOMEM, or -EEXIST if something is mapped there.
+ * Return: 0, -ENOMEM, or -EEXIST if one of the pages is there already.
  */
 int ckpt_huge_map(struct ckpt_huge_list *pending, struct mm_struct *mm, bool all)
 {

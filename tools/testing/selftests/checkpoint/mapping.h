@@ -38,13 +38,14 @@ static inline void verify(const unsigned char *p, size_t len, unsigned int seed)
 		CHECK_EQ(p[i], expected(i, seed));
 }
 
-/* What is behind @key in the smaps of the mapping that contains @addr */
-static inline void smaps_value(const void *addr, const char *key, char value[512])
+/* What is behind @key in @smaps, of the mapping that contains @addr */
+static inline void smaps_read(const char *smaps, const void *addr, const char *key,
+			      char value[512])
 {
 	unsigned long start, end;
 	bool inside = false;
 	char line[512];
-	FILE *f = fopen("/proc/self/smaps", "r");
+	FILE *f = fopen(smaps, "r");
 
 	CHECK(f);
 	value[0] = '\0';
@@ -55,6 +56,11 @@ static inline void smaps_value(const void *addr, const char *key, char value[512
 			snprintf(value, sizeof(line), "%s", line + strlen(key) + 1);
 	}
 	fclose(f);
+}
+
+static inline void smaps_value(const void *addr, const char *key, char value[512])
+{
+	smaps_read("/proc/self/smaps", addr, key, value);
 }
 
 /* The same of one that has a number, mostly in kB */

@@ -286,41 +286,153 @@ SURVIVE_IF(merged_memory, ksm_before >= 0, "no KSM")
 	CHECK(!madvise(p, 256 * PAGE, MADV_UNMERGEABLE));
 }
 
-static long zero_pages(void)
+static long zero_pages(pid_t pid)
 {
 	char line[128];
 	long n = -1;
-	FILE *f = fopen("/proc/self/ksm_stat", "r");
+	FILE *f;
 
-	CHECK(f);
-	while (fgets(line, sizeof(line), f))
+	snprintf(line, sizeof(line), "/proc/%d/ksm_stat", pid);
+	f = fopen(line, "r");
+	while (f && fgets(line, sizeof(line), f))
 		sscanf(line, "ksm_zero_pages %ld", &n);
-	fclose(f);
+	if (f)
+		fclose(f);
 	return n;
+}
+
+static bool wait_zero_pages(pid_t pid, long pages)
+{
+	int i;
+
+	for (i = 0; i < 1000 && zero_pages(pid) < pages; i++)
+		subject_sleep_ms(10);
+	return zero_pages(pid) >= pages;
+}
+
+static unsigned char *map_file(void *addr, size_t pages)
+{
+	int fd = open("data", O_CREAT | O_RDWR, 0644);
+	char page[PAGE];
+	void *p;
+	size_t i;
+
+	memset(page, 'x', PAGE);
+	for (i = 0; i < pages; i++)
+		CHECK_EQ(write(fd, page, PAGE), (ssize_t)PAGE);
+	p = mmap(addr, pages * PAGE, RW, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED && !close(fd));
+	return p;
 }
 
 /* ksmd has the zero page take the place of pages of zeros, also before a file. */
 SURVIVE_IF(zeros_before_a_file, ksm_before >= 0, "no KSM")
 {
-	int fd = open("data", O_CREAT | O_RDWR, 0644), i;
-	char page[PAGE];
-	unsigned char *p;
+	unsigned char *p = map_file(NULL, 16);
+	int i;
 
-	memset(page, 'x', PAGE);
-	for (i = 0; i < 16; i++)
-		CHECK_EQ(write(fd, page, PAGE), (ssize_t)PAGE);
-	p = map(16 * PAGE, RW, MAP_PRIVATE, fd);
 	CHECK(!madvise(p, 16 * PAGE, MADV_MERGEABLE));
 	memset(p, 0, 15 * PAGE);
-	for (i = 0; i < 1000 && zero_pages() < 15; i++)
-		subject_sleep_ms(10);
-	CHECK(zero_pages() >= 15);
+	CHECK(wait_zero_pages(getpid(), 15));
 	subject_ready();
 	for (i = 0; i < 15; i++)
 		CHECK_EQ(p[i * PAGE + i], 0);
 	CHECK_EQ(p[15 * PAGE], 'x');
 	p[0] = 1;
 	CHECK_EQ(p[PAGE], 0);
+}
+
+#define ZEROS	16
+
+static void check_zeros(const unsigned char *p)
+{
+	int i;
+
+	for (i = 0; i < ZEROS; i++)
+		CHECK_EQ(p[i * PAGE + i], 0);
+}
+
+/* The numbers are in the image between the zeros and what the child has of them. */
+static void subject_shares_zeros(void)
+{
+	unsigned char *numbers = mmap(RELATIVES, RELATIVES_LEN, RW, ANON | MAP_FIXED_NOREPLACE,
+				      -1, 0);
+	unsigned char *p = map_file(RELATIVES - ZEROS * PAGE, ZEROS);
+	int status;
+	pid_t kid;
+
+	CHECK(numbers == RELATIVES && p == RELATIVES - ZEROS * PAGE);
+	CHECK(!madvise(p, ZEROS * PAGE, MADV_MERGEABLE));
+	memset(p, 0, ZEROS * PAGE);
+	number_pages(numbers, RELATIVES_LEN);
+	kid = fork();
+	if (!kid) {
+		while (access("go", F_OK))
+			subject_sleep_ms(5);
+		check_zeros(p);
+		_exit(0);
+	}
+	subject_ready();
+	check_zeros(p);
+	check_numbers(numbers, RELATIVES_LEN);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+}
+
+static bool pass_on(int from, int to, size_t len)
+{
+	char buf[65536];
+	ssize_t n = 1;
+
+	for (; len && n > 0; len -= n) {
+		n = read(from, buf, len < sizeof(buf) ? len : sizeof(buf));
+		if (n < 0 || write(to, buf, n) != n)
+			return false;
+	}
+	return true;
+}
+
+/* A child that hands the image over; in the middle it waits for ksmd. */
+static pid_t feed_slowly(struct subject *s, int *from)
+{
+	int image = test_open(s, "image", O_RDONLY), ends[2];
+	pid_t kid = pipe2(ends, O_CLOEXEC) ? -1 : fork();
+
+	if (!kid) {
+		close(ends[0]);
+		_exit(!pass_on(image, ends[1], RELATIVES_LEN / 2) ||
+		      !wait_zero_pages(s->pid, ZEROS) ||
+		      !pass_on(image, ends[1], SIZE_MAX));
+	}
+	close(image);
+	close(ends[1]);
+	*from = ends[0];
+	return kid;
+}
+
+/* The first of the relatives is back, and its zeros are merged, before the others are. */
+TEST_F_TIMEOUT(refuse, zeros_are_merged_amid_a_restart, 120)
+{
+	struct subject *s = &self->s;
+	int from, status;
+	pid_t feeder;
+	bool ok;
+
+	if (ksm_before < 0)
+		SKIP(return, "no KSM");
+	write_long(KSM "run", 0);
+	ok = subject_start(s, subject_shares_zeros) && subject_checkpoint(s, CHECKPOINT_KILL) > 0;
+	write_long(KSM "run", 1);
+	ASSERT_TRUE(ok) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	feeder = feed_slowly(s, &from);
+	ASSERT_GT(feeder, 0);
+	ASSERT_EQ(subject_restart_from(s, from, 0), s->pid) subject_print(s);
+	close(from);
+	ASSERT_EQ(waitpid(feeder, &status, 0), feeder);
+	EXPECT_EQ(status, 0);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
 }
 
 TEST_HARNESS_MAIN
