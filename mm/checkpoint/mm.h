@@ -96,6 +96,12 @@ struct ckpt_fill_ops {
 
 int ckpt_fill_all(struct ckpt_ctx *ctx, void *obj, const struct ckpt_fill_ops *ops);
 
+/* vma_flags.c */
+vm_flags_t ckpt_vma_flags_to_vm(u64 flags);
+bool ckpt_vma_flags_known(struct vm_area_struct *vma);
+u64 ckpt_vma_flags(struct vm_area_struct *vma);
+bool ckpt_vma_flags_valid(u64 flags, bool anon);
+
 /* pages.c */
 int ckpt_mm_write_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
 int ckpt_mm_check_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
@@ -106,6 +112,7 @@ int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm);
 pmd_t *ckpt_find_pmd(struct mm_struct *mm, unsigned long addr);
 pmd_t *ckpt_alloc_pmd(struct mm_struct *mm, unsigned long addr);
 int ckpt_map_anon(struct vm_area_struct *vma, unsigned long addr, struct folio *folio);
+int ckpt_copy_anon(struct vm_area_struct *vma, unsigned long addr, struct page *from);
 bool ckpt_vma_holds_pages(struct vm_area_struct *vma);
 
 /* Lets ksmd look at an mm. Without ksmd there is nobody to be told. */

@@ -111,8 +111,16 @@ static struct path mount_of(struct file *file)
 	return (struct path) { .mnt = file->f_path.mnt, .dentry = file->f_path.mnt->mnt_root };
 }
 
+/* What the restart could not make a file in. */
+static const char *mount_obstacle(struct vfsmount *mnt)
+{
+	if (is_idmapped_mnt(mnt))
+		return "id-mapped";
+	return __mnt_is_readonly(mnt) ? "read-only" : NULL;
+}
+
 /**
- * ckpt_tmpfs_collect() - refuse an unlinked file whose mount cannot be found again
+ * ckpt_tmpfs_collect() - refuse an unlinked file whose mount cannot take it again
  * @ctx: the checkpoint
  * @file: ckpt_tmpfs_unlinked()
  *
@@ -121,11 +129,14 @@ static struct path mount_of(struct file *file)
  */
 int ckpt_tmpfs_collect(struct ckpt_ctx *ctx, struct file *file)
 {
+	const char *why = mount_obstacle(file->f_path.mnt);
 	struct path path = mount_of(file);
-	const char *why;
 	char *buf;
 	int ret;
 
+	if (why)
+		return ckpt_file_refuse(ctx, file, "unlinked file %pD4: its mount is %s", file,
+					why);
 	buf = __getname();
 	if (!buf)
 		return -ENOMEM;

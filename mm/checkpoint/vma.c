@@ -14,42 +14,12 @@
 #include <linux/secretmem.h>
 #include <linux/security.h>
 #include <linux/shmem_fs.h>
+#include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/xarray.h>
 
 #include "../internal.h"
 #include "mm.h"
-
-static const struct {
-	u64 image;
-	vm_flags_t vm;
-} flag_table[] = {
-	{ CKPT_VMA_READ, VM_READ },
-	{ CKPT_VMA_WRITE, VM_WRITE },
-	{ CKPT_VMA_EXEC, VM_EXEC },
-	{ CKPT_VMA_SHARED, VM_MAYSHARE },
-	{ CKPT_VMA_MAYREAD, VM_MAYREAD },
-	{ CKPT_VMA_MAYWRITE, VM_MAYWRITE },
-	{ CKPT_VMA_MAYEXEC, VM_MAYEXEC },
-	{ CKPT_VMA_GROWSDOWN, VM_GROWSDOWN },
-	{ CKPT_VMA_LOCKED, VM_LOCKED },
-	{ CKPT_VMA_LOCKONFAULT, VM_LOCKONFAULT },
-	{ CKPT_VMA_SEQ_READ, VM_SEQ_READ },
-	{ CKPT_VMA_RAND_READ, VM_RAND_READ },
-	{ CKPT_VMA_DONTFORK, VM_DONTCOPY },
-	{ CKPT_VMA_DONTDUMP, VM_DONTDUMP },
-	{ CKPT_VMA_WIPEONFORK, VM_WIPEONFORK },
-	{ CKPT_VMA_HUGEPAGE, VM_HUGEPAGE },
-	{ CKPT_VMA_NOHUGEPAGE, VM_NOHUGEPAGE },
-	{ CKPT_VMA_MERGEABLE, VM_MERGEABLE },
-	{ CKPT_VMA_ACCOUNT, VM_ACCOUNT },
-	{ CKPT_VMA_NORESERVE, VM_NORESERVE },
-	{ CKPT_VMA_DROPPABLE, VM_DROPPABLE },
-	{ CKPT_VMA_SEALED, VM_SEALED },
-	{ CKPT_VMA_SHADOW_STACK, VM_SHADOW_STACK },
-};
-
-/* VM_SHARED follows from VM_MAYSHARE and the mode of the file; a key has its own field. */
-#define VM_DERIVED	(VM_SHARED | VM_SOFTDIRTY | ARCH_VM_PKEY_FLAGS)
 
 /*
  * Mappings that were not merged with their neighbour stay apart: every second
@@ -58,37 +28,25 @@ static const struct {
  */
 #define VM_NOMERGE	VM_ALLOW_ANY_UNCACHED
 
-static u64 flags_to_image(vm_flags_t vm)
+static bool file_range_valid(struct file *file, u64 pgoff, u64 len)
 {
-	u64 flags = 0;
-	int i;
+	umode_t mode = file_inode(file)->i_mode;
+	u64 max = S_ISREG(mode) || S_ISBLK(mode) ? MAX_LFS_FILESIZE : U64_MAX;
 
-	for (i = 0; i < ARRAY_SIZE(flag_table); i++)
-		if (vm & flag_table[i].vm)
-			flags |= flag_table[i].image;
-	return flags;
+	return pgoff <= (max - len) >> PAGE_SHIFT;
 }
 
-static vm_flags_t flags_to_vm(u64 flags)
+/* What a restart would not take from an image, since mmap() gives it to nobody. */
+static const char *image_obstacle(struct vm_area_struct *vma)
 {
-	vm_flags_t vm = 0;
-	int i;
+	u64 len = vma->vm_end - vma->vm_start;
 
-	for (i = 0; i < ARRAY_SIZE(flag_table); i++)
-		if (flags & flag_table[i].image)
-			vm |= flag_table[i].vm;
-	return vm;
-}
-
-static vm_flags_t flags_known(void)
-{
-	return flags_to_vm(CKPT_VMA_FLAGS_ALL) | VM_DERIVED;
-}
-
-/* What the file of a mapping of huge pages sets by itself. */
-static vm_flags_t hugetlb_flags(struct vm_area_struct *vma)
-{
-	return is_vm_hugetlb_page(vma) ? VM_HUGETLB | VM_DONTEXPAND : 0;
+	if (!ckpt_vma_flags_valid(ckpt_vma_flags(vma), !vma->vm_file))
+		return vma->vm_flags & VM_SHADOW_STACK ? "executable shadow stack" :
+							 "special mapping";
+	if (vma->vm_file && !file_range_valid(vma->vm_file, vma->vm_pgoff, len))
+		return "beyond the end that a file can have";
+	return NULL;
 }
 
 /* What makes it impossible to save a mapping, or NULL. */
@@ -102,11 +60,11 @@ static const char *vma_obstacle(struct vm_area_struct *vma)
 		return "device memory";
 	if (vma->vm_ops && vma->vm_ops->name && vma->vm_ops->name(vma))
 		return vma->vm_ops->name(vma);
-	if (vma->vm_flags & ~(flags_known() | hugetlb_flags(vma)))
+	if (!ckpt_vma_flags_known(vma))
 		return "special mapping";
 	if (!vma->vm_file && !vma_is_anonymous(vma))
 		return "special mapping";
-	return NULL;
+	return image_obstacle(vma);
 }
 
 /* Does the program have pages of the file that must be what they were? */
@@ -157,14 +115,84 @@ struct vma_image {
 	struct ckpt_rec_mempolicy policy;
 };
 
-/* fork() leaves the pages that a private mapping has reserved with the parent. */
-static bool is_unreserved(struct vm_area_struct *vma)
+/*
+ * Parts of what was one mapping can become one again only if their private pages have
+ * the same anon_vma. The first mapping that has it stands for all: where it starts is
+ * noted, and one page that any of them shares with another mm.
+ */
+static struct ckpt_rec_vma *first_of(struct vm_area_struct *vma, struct xarray *firsts)
 {
-	return is_vm_hugetlb_page(vma) && !(vma->vm_flags & (VM_MAYSHARE | VM_NORESERVE)) &&
-	       !vma->vm_private_data;
+	unsigned long key = (unsigned long)vma->anon_vma;
+	struct ckpt_rec_vma *first = xa_load(firsts, key);
+
+	if (first)
+		return first;
+	first = kzalloc(sizeof(*first), GFP_KERNEL);
+	if (!first)
+		return NULL;
+	first->start = vma->vm_start;
+	if (!xa_err(xa_store(firsts, key, first, GFP_KERNEL)))
+		return first;
+	kfree(first);
+	return NULL;
 }
 
-static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct vma_image *image)
+static int note_anon_vma(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct xarray *firsts)
+{
+	struct ckpt_rec_vma *first = first_of(vma, firsts);
+
+	if (!first)
+		return -ENOMEM;
+	return first->cow_objref ? 0 : ckpt_cow_vma(ckpt_cow_get(ctx), vma, first);
+}
+
+static int note_anon_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, struct xarray *firsts)
+{
+	VMA_ITERATOR(vmi, mm, 0);
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	for_each_vma(vmi, vma) {
+		if (vma->anon_vma && ckpt_vma_holds_pages(vma))
+			ret = note_anon_vma(ctx, vma, firsts);
+		if (ret)
+			break;
+	}
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+static void free_firsts(struct xarray *firsts)
+{
+	struct ckpt_rec_vma *first;
+	unsigned long key;
+
+	xa_for_each(firsts, key, first)
+		kfree(first);
+	xa_destroy(firsts);
+}
+
+/* A stack may have grown since it was noted: someone outside has written below it. */
+static void anon_vma_to_image(struct xarray *firsts, struct vm_area_struct *vma,
+			      struct ckpt_rec_vma *rec)
+{
+	const struct ckpt_rec_vma *first = xa_load(firsts, (unsigned long)vma->anon_vma);
+
+	rec->anon_addr = vma->vm_start;
+	if (!first)
+		return;
+	if (first->start < vma->vm_start) {
+		rec->anon_addr = first->start;
+		return;
+	}
+	rec->cow_objref = first->cow_objref;
+	rec->cow_index = first->cow_index;
+}
+
+static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct xarray *firsts,
+			struct vma_image *image)
 {
 	struct anon_vma_name *name = anon_vma_name(vma);
 	int ret = 0;
@@ -173,9 +201,7 @@ static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct
 	image->rec.start = vma->vm_start;
 	image->rec.end = vma->vm_end;
 	image->rec.pgoff = vma->vm_pgoff;
-	image->rec.flags = flags_to_image(vma->vm_flags);
-	if (is_unreserved(vma))
-		image->rec.flags |= CKPT_VMA_UNRESERVED;
+	image->rec.flags = ckpt_vma_flags(vma);
 	image->rec.pkey = vma_pkey(vma);
 	if (vma->vm_file)
 		ret = ckpt_obj_ref(ctx, vma->vm_file, &ckpt_file_obj_ops);
@@ -185,7 +211,8 @@ static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct
 	if (name)
 		strscpy_pad(image->name, name->name);
 	image->has_policy = ckpt_policy_save_vma(vma, &image->policy);
-	return ckpt_cow_vma(ckpt_cow_get(ctx), vma, &image->rec);
+	anon_vma_to_image(firsts, vma, &image->rec);
+	return 0;
 }
 
 /* Written without the lock of the mm; some at once, to take it less often. */
@@ -193,7 +220,7 @@ static int vma_to_image(struct ckpt_ctx *ctx, struct vm_area_struct *vma, struct
 
 /* The first mappings from @addr on: their number, or an errno. */
 static int next_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long addr,
-		     struct vma_image *images)
+		     struct xarray *firsts, struct vma_image *images)
 {
 	VMA_ITERATOR(vmi, mm, addr);
 	struct vm_area_struct *vma;
@@ -204,7 +231,7 @@ static int next_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, unsigned long a
 	for_each_vma(vmi, vma) {
 		if (ckpt_arch_vma(vma) || ckpt_aio_vma(vma))
 			continue;
-		ret = vma_to_image(ctx, vma, &images[nr]);
+		ret = vma_to_image(ctx, vma, firsts, &images[nr]);
 		if (ret || ++nr == VMAS_AT_ONCE)
 			break;
 	}
@@ -224,13 +251,14 @@ static int write_vma(struct ckpt_ctx *ctx, const struct vma_image *image)
 			   image->name, strlen(image->name));
 }
 
-static int write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, struct vma_image *images)
+static int write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, struct xarray *firsts,
+		      struct vma_image *images)
 {
 	unsigned long addr = 0;
 	int ret, nr, i;
 
 	do {
-		nr = next_vmas(ctx, mm, addr, images);
+		nr = next_vmas(ctx, mm, addr, firsts, images);
 		if (nr < 0)
 			return nr;
 		for (i = 0; i < nr; i++) {
@@ -254,12 +282,17 @@ static int write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm, struct vma_ima
 int ckpt_mm_write_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)
 {
 	struct vma_image *images = kmalloc_array(VMAS_AT_ONCE, sizeof(*images), GFP_KERNEL);
-	int ret;
+	struct xarray firsts;
+	int ret = -ENOMEM;
 
+	xa_init(&firsts);
 	if (images && ckpt_cow_get(ctx))
-		ret = write_vmas(ctx, mm, images);
-	else
-		ret = ckpt_err(ctx, -ENOMEM, "%s: no memory to save mappings", ckpt_whom(ctx));
+		ret = note_anon_vmas(ctx, mm, &firsts);
+	if (ret == -ENOMEM)
+		ckpt_err(ctx, ret, "%s: no memory to save mappings", ckpt_whom(ctx));
+	if (!ret)
+		ret = write_vmas(ctx, mm, &firsts, images);
+	free_firsts(&firsts);
 	kfree(images);
 	return ret ? ret : ckpt_write(ctx, CKPT_REC_VMA_END, NULL, 0);
 }
@@ -274,58 +307,6 @@ static bool range_valid(const struct ckpt_rec_vma *rec, u64 prev_end)
 	       rec->pgoff + (len >> PAGE_SHIFT) >= rec->pgoff;
 }
 
-static bool all(u64 flags, u64 wanted)
-{
-	return (flags & wanted) == wanted;
-}
-
-/* What is not both true, whatever madvise() is given. */
-static bool advice_valid(u64 flags)
-{
-	return !all(flags, CKPT_VMA_SEQ_READ | CKPT_VMA_RAND_READ) &&
-	       !all(flags, CKPT_VMA_HUGEPAGE | CKPT_VMA_NOHUGEPAGE) &&
-	       !all(flags, CKPT_VMA_MERGEABLE | CKPT_VMA_SHARED) &&
-	       !all(flags, CKPT_VMA_MERGEABLE | CKPT_VMA_DROPPABLE);
-}
-
-/* Combinations that mmap(), mprotect() and madvise() cannot make do not exist. */
-static bool flags_valid(const struct ckpt_rec_vma *rec)
-{
-	const u64 droppable = CKPT_VMA_NORESERVE | CKPT_VMA_WIPEONFORK | CKPT_VMA_DONTDUMP;
-	u64 flags = rec->flags;
-	bool shared = flags & CKPT_VMA_SHARED, anon = !rec->file_objref;
-
-	if (flags & ~CKPT_VMA_FLAGS_ALL || !advice_valid(flags))
-		return false;
-	if (((flags & CKPT_VMA_READ) && !(flags & CKPT_VMA_MAYREAD)) ||
-	    ((flags & CKPT_VMA_WRITE) && !(flags & CKPT_VMA_MAYWRITE)) ||
-	    ((flags & CKPT_VMA_EXEC) && !(flags & CKPT_VMA_MAYEXEC)))
-		return false;
-	/* Private memory can always be written by a debugger. */
-	if (shared ? anon : !(flags & CKPT_VMA_MAYWRITE))
-		return false;
-	if ((anon || shared) && (flags & CKPT_VMA_UNRESERVED))
-		return false;
-	if (!anon && (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_DROPPABLE | CKPT_VMA_WIPEONFORK)))
-		return false;
-	if ((flags & CKPT_VMA_DROPPABLE) &&
-	    (!VM_DROPPABLE || !all(flags, droppable) ||
-	     (flags & (CKPT_VMA_GROWSDOWN | CKPT_VMA_LOCKED))))
-		return false;
-	if ((flags & CKPT_VMA_SHADOW_STACK) &&
-	    (!anon || (flags & (CKPT_VMA_EXEC | CKPT_VMA_GROWSDOWN | CKPT_VMA_DROPPABLE))))
-		return false;
-	return !(flags & CKPT_VMA_LOCKONFAULT) || (flags & CKPT_VMA_LOCKED);
-}
-
-static bool file_range_valid(struct file *file, const struct ckpt_rec_vma *rec)
-{
-	umode_t mode = file_inode(file)->i_mode;
-	u64 max = S_ISREG(mode) || S_ISBLK(mode) ? MAX_LFS_FILESIZE : U64_MAX;
-
-	return rec->pgoff <= (max - (rec->end - rec->start)) >> PAGE_SHIFT;
-}
-
 static int hugetlb_allowed(struct file *file, const struct ckpt_rec_vma *rec, vm_flags_t *flags)
 {
 	if (!is_file_hugepages(file))
@@ -334,6 +315,9 @@ static int hugetlb_allowed(struct file *file, const struct ckpt_rec_vma *rec, vm
 	/* The pool does the accounting. */
 	if (rec->flags & CKPT_VMA_ACCOUNT)
 		return -EINVAL;
+	/* mmap_region() is not told that it can be written. */
+	if (map_deny_write_exec(*flags, *flags))
+		return -EACCES;
 	return prepare_hugepage_range(file, rec->start, rec->end - rec->start);
 }
 
@@ -349,7 +333,7 @@ static int file_mmap_allowed(struct file *file, const struct ckpt_rec_vma *rec, 
 		return -ENODEV;
 	if (!(file->f_mode & FMODE_READ))
 		return -EACCES;
-	if (!file_range_valid(file, rec))
+	if (!file_range_valid(file, rec->pgoff, rec->end - rec->start))
 		return -EOVERFLOW;
 	if (path_noexec(&file->f_path)) {
 		if (*flags & VM_EXEC)
@@ -423,6 +407,22 @@ static int place_allowed(const struct ckpt_rec_vma *rec, struct file *file, vm_f
 	return addr == rec->start ? 0 : -EINVAL;
 }
 
+/*
+ * A file of huge pages that is mapped for writing grows to what is mapped of it. The
+ * program may have cut it since: so the right to write comes later, as by mprotect(),
+ * which leaves the file as it is.
+ */
+static void let_write(struct vm_area_struct *vma)
+{
+	vm_flags_t flags = vma->vm_flags | VM_WRITE;
+	long pages = vma_pages(vma);
+
+	vm_stat_account(vma->vm_mm, vma->vm_flags, -pages);
+	vm_stat_account(vma->vm_mm, flags, pages);
+	vm_flags_reset(vma, flags);
+	vma_set_page_prot(vma);
+}
+
 /* What only the mapping that has been made can have. */
 static int finish_vma(struct vm_area_struct *vma, const struct ckpt_rec_vma *rec)
 {
@@ -438,10 +438,32 @@ static int finish_vma(struct vm_area_struct *vma, const struct ckpt_rec_vma *rec
 	return ret;
 }
 
+static struct vm_area_struct *map_region(struct mm_struct *mm, const struct ckpt_rec_vma *rec,
+					 struct file *file, vm_flags_t flags)
+{
+	vm_flags_t later = flags & VM_HUGETLB ? flags & VM_WRITE : 0;
+	struct vm_area_struct *vma;
+	unsigned long addr;
+
+	if (rec->flags & CKPT_VMA_UNRESERVED)
+		flags |= VM_NORESERVE;
+	if (mm->map_count % 2)
+		flags |= VM_NOMERGE;
+	addr = mmap_region(file, rec->start, rec->end - rec->start, flags & ~later, rec->pgoff,
+			   NULL);
+	if (IS_ERR_VALUE(addr))
+		return ERR_PTR(addr);
+	vma = vma_lookup(mm, addr);
+	if (later)
+		let_write(vma);
+	return vma;
+}
+
 static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, struct file *file,
 		      vm_flags_t flags)
 {
-	unsigned long charged, addr;
+	struct vm_area_struct *vma;
+	unsigned long charged;
 	int ret;
 
 	/* The same limit as that of mmap(), which lets it be exceeded by one. */
@@ -454,22 +476,17 @@ static int map_locked(struct mm_struct *mm, const struct ckpt_rec_vma *rec, stru
 		ret = charge_once_writable(mm, rec, &flags, &charged);
 	if (ret)
 		return ret;
-	if (rec->flags & CKPT_VMA_UNRESERVED)
-		flags |= VM_NORESERVE;
-	if (mm->map_count % 2)
-		flags |= VM_NOMERGE;
-	addr = mmap_region(file, rec->start, rec->end - rec->start, flags, rec->pgoff, NULL);
-	if (IS_ERR_VALUE(addr)) {
-		vm_unacct_memory(charged);
-		return addr;
-	}
-	return finish_vma(vma_lookup(mm, addr), rec);
+	vma = map_region(mm, rec, file, flags);
+	if (!IS_ERR(vma))
+		return finish_vma(vma, rec);
+	vm_unacct_memory(charged);
+	return PTR_ERR(vma);
 }
 
 static int map_file(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec,
 		    struct file *file)
 {
-	vm_flags_t flags = flags_to_vm(rec->flags & ~CKPT_VMA_MERGEABLE);
+	vm_flags_t flags = ckpt_vma_flags_to_vm(rec->flags & ~CKPT_VMA_MERGEABLE);
 	int ret;
 
 	flags |= calc_vm_prot_bits(0, rec->pkey);
@@ -500,7 +517,7 @@ static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	/* A mapping from before the seal can be written, one from after it cannot. */
-	if (all(rec->flags, CKPT_VMA_SHARED | CKPT_VMA_MAYWRITE))
+	if ((rec->flags & CKPT_VMA_SHARED) && (rec->flags & CKPT_VMA_MAYWRITE))
 		seals = ckpt_shmem_lift_seal(ctx, file);
 	ret = map_file(ctx, mm, rec, file);
 	ckpt_shmem_put_seal(file, seals);
@@ -509,11 +526,11 @@ static int map_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt
 	return ret;
 }
 
-static bool name_valid(const char *name, size_t len)
+static bool name_valid(const struct ckpt_rec_vma *rec, const char *name, size_t len)
 {
 	size_t i;
 
-	if (len >= CKPT_VMA_NAME_LEN)
+	if (len >= CKPT_VMA_NAME_LEN || (len && !(rec->flags & CKPT_VMA_NAMED)))
 		return false;
 	for (i = 0; i < len; i++)
 		if (name[i] <= 0x1f || name[i] >= 0x7f || strchr("\\`$[]", name[i]))
@@ -529,7 +546,7 @@ static int name_vma(struct mm_struct *mm, const struct ckpt_rec_vma *rec, const 
 	int ret;
 
 	/* A kernel without names shows none; nothing depends on them. */
-	if (!len || !IS_ENABLED(CONFIG_ANON_VMA_NAME))
+	if (!(rec->flags & CKPT_VMA_NAMED) || !IS_ENABLED(CONFIG_ANON_VMA_NAME))
 		return 0;
 	memcpy(buf, text, len);
 	name = anon_vma_name_alloc(buf);
@@ -540,6 +557,51 @@ static int name_vma(struct mm_struct *mm, const struct ckpt_rec_vma *rec, const 
 	mmap_write_unlock(mm);
 	anon_vma_name_put(name);
 	return ret;
+}
+
+/* What belongs to an earlier mapping is linked to other mms by that one. */
+static bool anon_valid(const struct ckpt_rec_vma *rec)
+{
+	return rec->anon_addr == rec->start || (rec->anon_addr < rec->start && !rec->cow_objref);
+}
+
+static bool rec_valid(const struct ckpt_rec_vma *rec, u64 prev_end, const char *name, size_t len)
+{
+	return range_valid(rec, prev_end) && ckpt_vma_flags_valid(rec->flags, !rec->file_objref) &&
+	       anon_valid(rec) && name_valid(rec, name, len);
+}
+
+/* As if @vma had been split off the mapping at @addr. */
+static int join_locked(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct vm_area_struct *first = vma_lookup(vma->vm_mm, addr);
+
+	if (!first || !ckpt_vma_holds_pages(first) || !ckpt_vma_holds_pages(vma))
+		return -EINVAL;
+	if (anon_vma_prepare(first))
+		return -ENOMEM;
+	vma_start_write(vma);
+	vma->anon_vma = first->anon_vma;
+	return anon_vma_clone(vma, first);
+}
+
+/* A page belongs to the anon_vma that its mapping has when it comes: that is settled before. */
+static int link_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, const struct ckpt_rec_vma *rec)
+{
+	int ret = -EINTR;
+
+	if (rec->cow_objref)
+		return ckpt_cow_link(ctx, mm, rec);
+	if (rec->anon_addr == rec->start)
+		return 0;
+	if (!mmap_write_lock_killable(mm)) {
+		ret = join_locked(vma_lookup(mm, rec->start), rec->anon_addr);
+		mmap_write_unlock(mm);
+	}
+	if (ret)
+		return ckpt_err(ctx, ret, "%s: mapping %llx-%llx: cannot belong to that at %llx",
+				ckpt_whom(ctx), rec->start, rec->end, rec->anon_addr);
+	return 0;
 }
 
 static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end,
@@ -553,7 +615,7 @@ static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end,
 	ret = ckpt_read_tail(ctx, CKPT_REC_VMA, &rec, sizeof(rec), &name, &len);
 	if (ret)
 		return ret;
-	if (!range_valid(&rec, *prev_end) || !flags_valid(&rec) || !name_valid(name, len))
+	if (!rec_valid(&rec, *prev_end, name, len))
 		return ckpt_err(ctx, -EINVAL, "%s: mapping %llx-%llx: bad mapping in the image",
 				ckpt_whom(ctx), rec.start, rec.end);
 	*prev_end = rec.end;
@@ -569,7 +631,7 @@ static int read_vma(struct ckpt_ctx *ctx, struct mm_struct *mm, u64 *prev_end,
 	if (ret)
 		return ckpt_err(ctx, ret, "%s: mapping %llx-%llx: cannot be mapped",
 				ckpt_whom(ctx), rec.start, rec.end);
-	return rec.cow_objref ? ckpt_cow_link(ctx, mm, &rec) : 0;
+	return link_vma(ctx, mm, &rec);
 }
 
 static int read_vmas(struct ckpt_ctx *ctx, struct mm_struct *mm)

@@ -139,21 +139,25 @@ struct ckpt_rec_mm_arch {
 #define CKPT_VMA_SEALED		(1ULL << 21)	/* mseal() */
 #define CKPT_VMA_UNRESERVED	(1ULL << 22)	/* hugetlb: no pages reserved, as after fork() */
 #define CKPT_VMA_SHADOW_STACK	(1ULL << 23)	/* map_shadow_stack() */
-#define CKPT_VMA_FLAGS_ALL	((1ULL << 24) - 1)
+#define CKPT_VMA_NAMED		(1ULL << 24)	/* PR_SET_VMA_ANON_NAME, maybe to "" */
+#define CKPT_VMA_FLAGS_ALL	((1ULL << 25) - 1)
 
 #define CKPT_VMA_NAME_LEN	80	/* with the NUL that is not in the record */
 
 /**
- * struct ckpt_rec_vma - CKPT_REC_VMA: one mapping; its name follows if it is
- *	anonymous and has one (PR_SET_VMA_ANON_NAME)
+ * struct ckpt_rec_vma - CKPT_REC_VMA: one mapping; its name follows, with
+ *	CKPT_VMA_NAMED
  * @start: first address
  * @end: first address behind it
  * @pgoff: offset in the file, or linear index of anonymous memory, in pages
  * @flags: CKPT_VMA_*
+ * @anon_addr: an address in the first mapping that this one may be merged with,
+ *	as far as that depends on who has their private pages (anon_vma); @start
+ *	if it is that itself, or none has any
  * @cow_index: with @cow_objref: address / page size of a page of that mm that
- *	this mapping shares copy-on-write
- * @cow_objref: mm that stands before this one and shares pages with this
- *	mapping, 0 if none
+ *	this mapping shares copy-on-write, or one with its @start as @anon_addr
+ * @cow_objref: mm that stands before this one and shares pages with one of these
+ *	mappings, 0 if none
  * @file_objref: the mapped file, 0 if anonymous
  * @pkey: protection key
  * @pad: 0
@@ -163,6 +167,7 @@ struct ckpt_rec_vma {
 	__u64 end;
 	__u64 pgoff;
 	__u64 flags;
+	__u64 anon_addr;
 	__u64 cow_index;
 	__u32 cow_objref;
 	__u32 file_objref;

@@ -259,6 +259,9 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_VMA, start, 1, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, end, ~0ULL << 12, EINVAL, "mapping"),
 	F(CKPT_REC_VMA, flags, 1ULL << 63, EINVAL, "mapping"),
+	/* behind it, and where nothing is */
+	F(CKPT_REC_VMA, anon_addr, ~0ULL, EINVAL, "bad mapping"),
+	F(CKPT_REC_VMA, anon_addr, 4096, EINVAL, "cannot belong to that at 1000"),
 #ifdef __x86_64__
 	F(CKPT_REC_SHM, id, HUGE, EINVAL, "bad SysV shared memory -1"),
 	F(CKPT_REC_SHM, size, 1ULL << 63, EINVAL, "bad SysV shared memory"),

@@ -13,9 +13,7 @@
 
 #include "caps.h"
 #include "codec.h"
-
-#define PAGE	4096UL
-#define RW	(PROT_READ | PROT_WRITE)
+#include "mapping.h"
 
 static struct subject s;
 static struct image image;
@@ -504,9 +502,86 @@ TEST_F(forged_mm, mapping_at_the_lowest_address)
 	vma = (void *)image_first(&image, CKPT_REC_VMA)->payload;
 	ASSERT_EQ(vma->start, LOW);
 	vma->start = 0;
+	vma->anon_addr = 0;
 	vma->end = PAGE;
 	caps_lower(1ULL << CAP_SYS_RAWIO);
 	EXPECT_TRUE(refused(EPERM, "mapping 0-1000: cannot be mapped"));
+}
+
+/* The lowest one has no private pages, the highest is in two parts. */
+static void subject_with_parts(void)
+{
+	unsigned char *p = map(4 * PAGE, RW, ANON, -1);
+
+	CHECK(mmap((void *)LOW, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		   0) == (void *)LOW);
+	fill(p, 4 * PAGE, 1);
+	CHECK(!madvise(p + PAGE, PAGE, MADV_DONTFORK));
+	subject_ready();
+	verify(p, 4 * PAGE, 1);
+	CHECK(!madvise(p + PAGE, PAGE, MADV_DOFORK));
+	CHECK(!munmap(p, 4 * PAGE));
+}
+
+/* A mapping that belongs to an earlier one */
+static struct ckpt_rec_vma *find_part(void)
+{
+	struct ckpt_rec_vma *vma;
+	struct item *item = NULL;
+
+	while ((item = next_of(CKPT_REC_VMA, item))) {
+		vma = (void *)item->payload;
+		if (vma->anon_addr != vma->start)
+			return vma;
+	}
+	return NULL;
+}
+
+TEST_F(forged_mm, part_of_what_it_was_never_one_with)
+{
+	struct ckpt_rec_vma *vma, *low, *first;
+
+	ASSERT_TRUE(take(subject_with_parts));
+	vma = find_part();
+	ASSERT_NE(vma, NULL);
+	low = (void *)image_first(&image, CKPT_REC_VMA)->payload;
+	ASSERT_EQ(low->start, LOW);
+	vma->anon_addr = LOW;
+	EXPECT_TRUE(refused(EINVAL, "cannot belong to that at 10000"));
+	vma->cow_objref = 1;
+	EXPECT_TRUE(refused(EINVAL, "bad mapping"));
+	vma->cow_objref = 0;
+	/* Any other will do: that is seen when they are to be merged. */
+	first = (void *)next_of(CKPT_REC_VMA, image_first(&image, CKPT_REC_VMA))->payload;
+	ASSERT_FALSE(first->flags & CKPT_VMA_SHARED);
+	vma->anon_addr = first->start;
+	EXPECT_TRUE(accepted());
+	s.pid = 0;
+}
+
+static void subject_with_name(void)
+{
+	void *p = map(PAGE, RW, ANON, -1);
+
+	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, p, PAGE, "name");
+	subject_ready();
+}
+
+TEST_F(forged_mm, name_of_what_has_none)
+{
+	struct ckpt_rec_vma *vma = NULL;
+	struct item *item = NULL;
+
+	ASSERT_TRUE(take(subject_with_name));
+	while ((item = next_of(CKPT_REC_VMA, item))) {
+		vma = (void *)item->payload;
+		if (vma->flags & CKPT_VMA_NAMED)
+			break;
+	}
+	if (!item)
+		SKIP(return, "no CONFIG_ANON_VMA_NAME");
+	vma->flags &= ~CKPT_VMA_NAMED;
+	EXPECT_TRUE(refused(EINVAL, "bad mapping"));
 }
 
 static void subject_plain(void)
@@ -639,6 +714,92 @@ TEST_F(max_mappings, no_more_than_that)
 	ASSERT_TRUE(take(subject_with_all_mappings));
 	write_file(MAX_MAPPINGS, "299");
 	EXPECT_TRUE(refused(ENOMEM, "cannot be mapped"));
+}
+
+/*
+ * Pages
+ */
+
+/* Those of a huge page leave in two or three pieces. */
+static void subject_with_huge_page(void)
+{
+	unsigned char *p = huge_area(HUGE);
+
+	fill(p, HUGE, 1);
+	CHECK_EQ(smaps_kb(p, "AnonHugePages"), HUGE >> 10);
+	subject_ready();
+	verify(p, HUGE, 1);
+}
+
+static struct ckpt_page_run *huge_run(const struct item *item)
+{
+	struct ckpt_rec_pages *pages = (void *)item->payload;
+	struct ckpt_page_run *runs = (void *)(pages + 1);
+	uint32_t i;
+
+	for (i = 0; i < pages->nr_runs; i++)
+		if (runs[i].flags == CKPT_RUN_HUGE)
+			return &runs[i];
+	return NULL;
+}
+
+/* The first and the last piece */
+static bool find_pieces(struct ckpt_page_run *piece[2])
+{
+	struct ckpt_page_run *run;
+	struct item *item = NULL;
+
+	piece[0] = piece[1] = NULL;
+	while ((item = next_of(CKPT_REC_PAGES, item))) {
+		run = huge_run(item);
+		if (run && !piece[0])
+			piece[0] = run;
+		else if (run)
+			piece[1] = run;
+	}
+	return piece[1];
+}
+
+static void huge_page_with(struct __test_metadata *_metadata, int small, uint32_t flags)
+{
+	struct ckpt_page_run *piece[2];
+
+	ASSERT_TRUE(take(subject_with_huge_page));
+	ASSERT_TRUE(find_pieces(piece));
+	piece[small]->flags = flags;
+	EXPECT_TRUE(accepted());
+	s.pid = 0;
+}
+
+TEST_F(forged_mm, huge_page_ends_with_small_ones)
+{
+	huge_page_with(_metadata, 1, CKPT_RUN_DATA);
+}
+
+TEST_F(forged_mm, huge_page_begins_with_small_ones)
+{
+	huge_page_with(_metadata, 0, CKPT_RUN_DATA);
+}
+
+TEST_F(forged_mm, huge_page_ends_with_shared_ones)
+{
+	huge_page_with(_metadata, 1, CKPT_RUN_SHARED);
+}
+
+TEST_F(forged_mm, huge_page_begins_with_shared_ones)
+{
+	huge_page_with(_metadata, 0, CKPT_RUN_SHARED);
+}
+
+TEST_F(forged_mm, small_page_again_in_a_huge_one)
+{
+	struct ckpt_page_run *piece[2];
+
+	ASSERT_TRUE(take(subject_with_huge_page));
+	ASSERT_TRUE(find_pieces(piece));
+	piece[1]->flags = CKPT_RUN_DATA;
+	piece[1]->index = piece[0]->index;
+	EXPECT_TRUE(refused(EEXIST, "twice in the image"));
 }
 
 TEST_HARNESS_MAIN

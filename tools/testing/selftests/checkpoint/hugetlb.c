@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Memory of the huge page pool: contents, reservations, and a pool that is too small. */
 #include <linux/memfd.h>
+#include <linux/prctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/shm.h>
 
 #include "codec.h"
@@ -270,6 +272,92 @@ SURVIVE_HUGE(file_with_a_name)
 	p[HUGE] = 12;
 	CHECK_EQ(q[HUGE], 12);
 	CHECK(!unlink("huge/file") && !umount2("huge", MNT_DETACH) && !rmdir("huge"));
+}
+
+static bool is_behind_the_end(volatile unsigned char *p)
+{
+	pid_t kid = fork();
+	int how;
+
+	if (!kid) {
+		(void)p[0];
+		_exit(0);
+	}
+	CHECK_EQ(waitpid(kid, &how, 0), kid);
+	return WIFSIGNALED(how) && WTERMSIG(how) == SIGBUS;
+}
+
+static off_t size_of(int fd)
+{
+	struct stat st;
+
+	CHECK(!fstat(fd, &st));
+	return st.st_size;
+}
+
+/* The file is no larger for being mapped again, in whichever way. */
+SURVIVE_HUGE(file_that_was_cut)
+{
+	int fd = syscall(SYS_memfd_create, "cut", MFD_HUGETLB);
+	unsigned char *p, *q;
+
+	CHECK(!ftruncate(fd, 3 * HUGE));
+	p = map(3 * HUGE, RW, MAP_SHARED, fd);
+	q = map(2 * HUGE, RW, MAP_PRIVATE, fd);
+	fill(p, HUGE, 14);
+	q[1] = 15;
+	CHECK(!ftruncate(fd, HUGE));
+	subject_ready();
+	CHECK_EQ(size_of(fd), HUGE);
+	verify(p, HUGE, 14);
+	CHECK_EQ(q[1], 15);
+	CHECK(is_behind_the_end(p + HUGE) && is_behind_the_end(q + HUGE));
+	p[1] = 16;
+	CHECK(!ftruncate(fd, 2 * HUGE));
+	p[HUGE] = 17;
+	CHECK_EQ(q[HUGE], 17);
+	q[HUGE] = 18;
+	CHECK_EQ(p[HUGE], 17);
+}
+
+SURVIVE_HUGE(file_with_a_name_that_was_cut)
+{
+	unsigned char *p;
+	int fd;
+
+	CHECK(!mkdir("huge", 0755) && !mount("none", "huge", "hugetlbfs", 0, NULL));
+	fd = open("huge/file", O_CREAT | O_RDWR, 0600);
+	CHECK(fd >= 0 && !ftruncate(fd, 2 * HUGE));
+	p = map(2 * HUGE, RW, MAP_SHARED, fd);
+	fill(p, HUGE, 19);
+	CHECK(!ftruncate(fd, HUGE));
+	subject_ready();
+	CHECK_EQ(size_of(fd), HUGE);
+	verify(p, HUGE, 19);
+	CHECK(is_behind_the_end(p + HUGE));
+	p[1] = 20;
+	CHECK(!unlink("huge/file") && !umount2("huge", MNT_DETACH) && !rmdir("huge"));
+}
+
+static void subject_writable_code(void)
+{
+	map(HUGE, RW | PROT_EXEC, HUGE_ANON, -1);
+	subject_ready();
+}
+
+TEST_F(refuse, writable_code_under_mdwe)
+{
+	struct subject *s = &self->s;
+
+	if (pool_size() < POOL)
+		SKIP(return, "no pool of huge pages of 2 MiB");
+	ASSERT_TRUE(subject_start(s, subject_writable_code)) subject_print(s);
+	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	ASSERT_EQ(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0), 0);
+	EXPECT_EQ(subject_restart(s, 0), -EACCES) subject_print(s);
+	EXPECT_TRUE(log_has(s, "cannot be mapped")) subject_print(s);
+	s->pid = 0;
 }
 
 REFUSE(file_without_a_name, EOPNOTSUPP, "unlinked")

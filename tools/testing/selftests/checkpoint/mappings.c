@@ -13,6 +13,12 @@
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
 #endif
+#ifndef MADV_COLD
+#define MADV_COLD	20
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE	0x08
 #endif
@@ -118,6 +124,88 @@ SURVIVE(locked_memory)
 	CHECK_EQ(vec[1] & 1, 0);
 	CHECK(!munlock(p, 16 * PAGE));
 	CHECK(!munlock(q, 16 * PAGE));
+}
+
+/* mremap() takes no more than one mapping. */
+static unsigned char *move_whole(unsigned char *p, size_t len)
+{
+	p = mremap(p, len, 2 * len, MREMAP_MAYMOVE);
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+SURVIVE(parts_become_one_again)
+{
+	unsigned char *p = map(8 * PAGE, RW, ANON, -1);
+
+	fill(p, 8 * PAGE, 26);
+	CHECK(!mlock(p + PAGE, PAGE));
+	CHECK(!madvise(p + 3 * PAGE, 2 * PAGE, MADV_DONTFORK));
+	CHECK(!mprotect(p + 4 * PAGE, PAGE, PROT_READ));
+	subject_ready();
+	CHECK(!munlock(p + PAGE, PAGE));
+	CHECK(!madvise(p + 3 * PAGE, 2 * PAGE, MADV_DOFORK));
+	CHECK(!mprotect(p + 4 * PAGE, PAGE, RW));
+	p = move_whole(p, 8 * PAGE);
+	verify(p, 8 * PAGE, 26);
+}
+
+SURVIVE(parts_around_a_hole_become_one_again)
+{
+	unsigned char *p = map(4 * PAGE, RW, ANON, -1);
+
+	fill(p, 4 * PAGE, 27);
+	CHECK(!munmap(p + PAGE, PAGE));
+	subject_ready();
+	CHECK(mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == p + PAGE);
+	p = move_whole(p, 4 * PAGE);
+	verify(p, PAGE, 27);
+	CHECK_EQ(p[PAGE], 0);
+	CHECK_EQ(p[4 * PAGE - 64], expected(4 * PAGE - 64, 27));
+}
+
+/* The first part has no page that is shared, and belongs to the others all the same. */
+static void child_in_parts(unsigned char *p, volatile unsigned char *turn)
+{
+	unsigned long shared_kb = 16 * PAGE >> 10;
+	size_t i;
+
+	memset(p, 7, 16 * PAGE);
+	CHECK(!madvise(p + 16 * PAGE, 16 * PAGE, MADV_DONTDUMP));
+	CHECK_EQ(smaps_kb(p + 16 * PAGE, "Pss"), shared_kb / 2);
+	turn[0] = 1;
+	while (!turn[1])
+		subject_sleep_ms(1);
+	CHECK_EQ(smaps_kb(p + 16 * PAGE, "Pss"), shared_kb / 2);
+	CHECK(!madvise(p + 16 * PAGE, 16 * PAGE, MADV_DODUMP));
+	p = move_whole(p, 64 * PAGE);
+	CHECK_EQ(p[16 * PAGE - 1], 7);
+	for (i = 16 * PAGE; i < 64 * PAGE; i += 64)
+		CHECK_EQ(p[i], expected(i, 28));
+	_exit(0);
+}
+
+SURVIVE(parts_of_relatives_become_one_again)
+{
+	unsigned char *p = map(64 * PAGE, RW, ANON, -1);
+	volatile unsigned char *turn = map(PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1);
+	int status;
+	pid_t kid;
+
+	fill(p, 64 * PAGE, 28);
+	kid = fork();
+	if (!kid)
+		child_in_parts(p, turn);
+	while (!turn[0])
+		subject_sleep_ms(1);
+	CHECK(!madvise(p + 8 * PAGE, 16 * PAGE, MADV_DONTDUMP));
+	subject_ready();
+	turn[1] = 1;
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK_EQ(status, 0);
+	CHECK(!madvise(p + 8 * PAGE, 16 * PAGE, MADV_DODUMP));
+	p = move_whole(p, 64 * PAGE);
+	verify(p, 64 * PAGE, 28);
 }
 
 SURVIVE(future_mappings_are_locked)
@@ -386,6 +474,7 @@ SURVIVE(names_of_anonymous_memory)
 	name_memory(p + 2 * PAGE, PAGE, "two, with (signs)!");
 	name_memory(p + 3 * PAGE, PAGE, "two, with (signs)!");
 	name_memory(p + 5 * PAGE, PAGE, longest);
+	name_memory(p + 7 * PAGE, PAGE, "");
 	name_memory(s, PAGE, "shared");
 	memset(p, 3, 8 * PAGE);
 	subject_ready();
@@ -395,6 +484,8 @@ SURVIVE(names_of_anonymous_memory)
 	check_name(p + 3 * PAGE, "[anon:two, with (signs)!]");
 	check_name(p + 4 * PAGE, NULL);
 	check_name(p + 5 * PAGE, "[anon:nnnnn");
+	check_name(p + 6 * PAGE, NULL);
+	check_name(p + 7 * PAGE, "[anon:]");
 	check_name(s, "[anon_shmem:shared]");
 	CHECK_EQ(p[5 * PAGE], 3);
 	name_memory(p, PAGE, NULL);
@@ -515,6 +606,19 @@ REFUSE(poison_before_shared_memory, EOPNOTSUPP, "cannot be read")
 	subject_ready();
 }
 
+/* Only mremap() gets there. */
+REFUSE_IF(beyond_the_largest_file, sizeof(off_t) == 8, "no offset is large enough", EOPNOTSUPP,
+	  "beyond the end that a file can have")
+{
+	int fd = syscall(SYS_memfd_create, "far", 0);
+	off_t last = LONG_MAX - 2 * PAGE + 1;
+	void *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, last);
+
+	CHECK(p != MAP_FAILED);
+	CHECK(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE) != MAP_FAILED);
+	subject_ready();
+}
+
 static int secret_memory(void)
 {
 	int fd = syscall(SYS_memfd_secret, 0);
@@ -596,6 +700,124 @@ TEST_F(refuse, outsider_writes_while_pages_leave)
 	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
 	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
 	s->pid = 0;
+}
+
+/*
+ * Below all other memory, so that its pages are the first to leave, but for one.
+ * As 256 leave together, each time the last ones are in the middle of a huge page.
+ */
+#define LOW		((unsigned char *)0x1000000)
+#define LOW_LEN		(8 * HUGE)
+
+static unsigned char *low_area(int advice)
+{
+	unsigned char *p = mmap(LOW - PAGE, PAGE + LOW_LEN, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
+
+	CHECK(p == LOW - PAGE);
+	CHECK(!madvise(LOW, LOW_LEN, advice));
+	*p = 1;
+	return LOW;
+}
+
+static void subject_huge_pages_to_split(void)
+{
+	unsigned char *p = low_area(MADV_HUGEPAGE);
+
+	fill(p, LOW_LEN, 31);
+	CHECK_EQ(smaps_kb(p, "AnonHugePages"), LOW_LEN >> 10);
+	subject_ready();
+	verify(p, LOW_LEN, 31);
+	memset(p, 1, LOW_LEN);
+}
+
+static void subject_small_pages_to_collapse(void)
+{
+	unsigned char *p = low_area(MADV_NOHUGEPAGE);
+
+	fill(p, LOW_LEN, 32);
+	CHECK_EQ(smaps_kb(p, "AnonHugePages"), 0);
+	/* khugepaged leaves alone what nobody looks at. */
+	CHECK(!madvise(p, LOW_LEN, MADV_COLD));
+	CHECK(!madvise(p, LOW_LEN, MADV_HUGEPAGE));
+	subject_ready();
+	verify(p, LOW_LEN, 32);
+	memset(p, 1, LOW_LEN);
+}
+
+static void advise(pid_t pid, const struct iovec *ranges, size_t nr, int advice)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+
+	syscall(SYS_process_madvise, pidfd, ranges, nr, advice, 0);
+	close(pidfd);
+}
+
+/* What is said of a part is not true of the whole. */
+static void split(pid_t pid)
+{
+	struct iovec parts[LOW_LEN / HUGE];
+	size_t i;
+
+	for (i = 0; i < LOW_LEN / HUGE; i++)
+		parts[i] = (struct iovec) { LOW + i * HUGE, PAGE };
+	advise(pid, parts, i, MADV_COLD);
+}
+
+static void collapse(pid_t pid)
+{
+	struct iovec all = { LOW, LOW_LEN };
+
+	advise(pid, &all, 1, MADV_COLLAPSE);
+}
+
+static size_t low_huge_len(pid_t pid)
+{
+	char smaps[32], kb[512];
+
+	snprintf(smaps, sizeof(smaps), "/proc/%d/smaps", pid);
+	smaps_read(smaps, LOW, "AnonHugePages", kb);
+	return strtoul(kb, NULL, 10) << 10;
+}
+
+/* A page that someone has a reference to, if only for a moment, stays as it is. */
+static bool change_until(pid_t pid, void (*change)(pid_t), size_t huge_len)
+{
+	int ms;
+
+	for (ms = 0; ms < SUBJECT_TIMEOUT_MS && low_huge_len(pid) != huge_len; ms += 20) {
+		change(pid);
+		subject_sleep_ms(20);
+	}
+	return low_huge_len(pid) == huge_len;
+}
+
+static void change_while_pages_leave(struct __test_metadata *_metadata, struct subject *s,
+				     void (*fn)(void), void (*change)(pid_t), size_t huge_len)
+{
+	struct stalled st;
+
+	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
+	ASSERT_TRUE(stalled_begin(&st, s, CHECKPOINT_KILL, LOW_LEN / 4)) subject_print(s);
+	/* The pipe may be full a moment before the checkpoint waits for it. */
+	subject_sleep_ms(100 * test_slowness());
+	EXPECT_NE(low_huge_len(s->pid), huge_len);
+	EXPECT_TRUE(change_until(s->pid, change, huge_len));
+	ASSERT_GT(stalled_end(&st), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
+TEST_F_TIMEOUT(refuse, huge_pages_are_split_while_they_leave, 60)
+{
+	change_while_pages_leave(_metadata, &self->s, subject_huge_pages_to_split, split, 0);
+}
+
+TEST_F_TIMEOUT(refuse, pages_become_huge_while_they_leave, 60)
+{
+	change_while_pages_leave(_metadata, &self->s, subject_small_pages_to_collapse, collapse,
+				 LOW_LEN);
 }
 
 TEST_F(refuse, dry_run_lists_every_mapping)

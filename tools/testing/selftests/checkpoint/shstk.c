@@ -263,6 +263,15 @@ REFUSE_IF(cut, has_shstk(), "no user shadow stacks", EOPNOTSUPP, "that was chang
 	_exit(0);
 }
 
+/* mprotect() allows it. */
+REFUSE_IF(executable, has_shstk(), "no user shadow stacks", EOPNOTSUPP, "executable shadow stack")
+{
+	void *stack = (void *)syscall(__NR_map_shadow_stack, 0, 4096, 0);
+
+	CHECK(stack != MAP_FAILED && !mprotect(stack, 4096, PROT_READ | PROT_EXEC));
+	subject_ready();
+}
+
 static void subject_without(void)
 {
 	subject_ready();

@@ -2,6 +2,7 @@
 /* Files that only their users keep: unlinked from a tmpfs, never linked, memfds under seal. */
 #include <linux/memfd.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/xattr.h>
 
 #include "mapping.h"
@@ -270,6 +271,95 @@ REFUSE(two_names_unlinked, EOPNOTSUPP, "had several names")
 	CHECK(open(NAME "2", O_RDONLY) >= 0 && fd >= 0);
 	CHECK(!unlink(NAME) && !unlink(NAME "2"));
 	subject_ready();
+}
+
+static void write_map(pid_t pid, const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_WRONLY);
+	CHECK(fd >= 0 && write(fd, "0 0 65536", 9) == 9);
+	close(fd);
+}
+
+/* A user namespace whose ids are those of this one */
+static int open_user_ns(void)
+{
+	pid_t pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	char path[64];
+	int fd;
+
+	while (!pid)
+		pause();
+	CHECK(pid > 0);
+	write_map(pid, "gid_map");
+	write_map(pid, "uid_map");
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	fd = open(path, O_RDONLY);
+	CHECK(fd >= 0 && !kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+	return fd;
+}
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE		1
+#endif
+#ifndef MOVE_MOUNT_F_EMPTY_PATH
+#define MOVE_MOUNT_F_EMPTY_PATH	4
+#endif
+#ifndef MOUNT_ATTR_IDMAP
+#define MOUNT_ATTR_IDMAP	0x100000
+#endif
+
+/* Mounts @dir once more, above itself. */
+static void mount_id_mapped(const char *dir)
+{
+	struct {
+		uint64_t set, clear, propagation, userns_fd;
+	} attr = { .set = MOUNT_ATTR_IDMAP, .userns_fd = open_user_ns() };
+	int tree = syscall(SYS_open_tree, AT_FDCWD, dir, OPEN_TREE_CLONE);
+
+	CHECK(tree >= 0);
+	CHECK(!syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
+	CHECK(!syscall(SYS_move_mount, tree, "", AT_FDCWD, dir, MOVE_MOUNT_F_EMPTY_PATH));
+	CHECK(!close(tree) && !close(attr.userns_fd));
+}
+
+static void mount_tmpfs(void)
+{
+	CHECK(!mkdir("mnt", 0755) && !mount("none", "mnt", "tmpfs", 0, NULL));
+}
+
+static void open_unlinked(int flags)
+{
+	CHECK(open("mnt/file", O_CREAT | O_EXCL | flags, 0600) >= 0 && !unlink("mnt/file"));
+}
+
+static void umount_tmpfs(void)
+{
+	while (!umount2("mnt", MNT_DETACH))
+		;
+	CHECK(!rmdir("mnt"));
+}
+
+/* No file can be made there that has no name and never had one. */
+REFUSE(in_an_id_mapped_mount, EOPNOTSUPP, "its mount is id-mapped")
+{
+	mount_tmpfs();
+	mount_id_mapped("mnt");
+	open_unlinked(O_RDWR);
+	subject_ready();
+	umount_tmpfs();
+}
+
+REFUSE(in_a_read_only_mount, EOPNOTSUPP, "its mount is read-only")
+{
+	mount_tmpfs();
+	open_unlinked(O_RDONLY);
+	CHECK(!mount(NULL, "mnt", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL));
+	subject_ready();
+	umount_tmpfs();
 }
 
 REFUSE(another_name_is_left, EOPNOTSUPP, "unlinked")
