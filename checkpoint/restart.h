@@ -56,9 +56,9 @@ enum ckpt_child_state {
 /**
  * struct ckpt_restart - state of one restart, shared with the tasks it makes
  * @users: the restarter and each task that runs in our code
- * @lock: protects @phase, @running, @called, @stop, @result and
- *	every child's state and leave. Nests inside tasklist_lock, hence taken
- *	with interrupts off.
+ * @lock: protects @phase, @running, @called, @stop, @result, every child's
+ *	state and leave, and the deferred work of one that leaves. Nests inside
+ *	tasklist_lock, hence taken with interrupts off.
  * @wait: the restarter waits here for a child
  * @gate: tasks wait here between their deferred work and user mode
  * @nr_working: tasks that have not done their deferred work, and the restarter

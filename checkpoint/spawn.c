@@ -287,12 +287,17 @@ static int wait_off_cpu(struct task_struct *task)
 	return 0;
 }
 
-/* Work that the leader has put off for the mm is done by a thread instead. */
+/*
+ * Work that the leader has put off for the mm is done by a thread instead,
+ * unless somebody kills both: a thread that is gone takes nothing any more.
+ */
 static void leave(struct ckpt_child *child)
 {
-	if (child->heir)
-		list_splice_init(&child->deferred, &child->heir->deferred);
+	struct ckpt_child *heir = child->heir;
+
 	spin_lock_irq(&child->restart->lock);
+	if (heir && heir->state != CKPT_CHILD_GONE)
+		list_splice_init(&child->deferred, &heir->deferred);
 	WRITE_ONCE(child->leave, true);
 	spin_unlock_irq(&child->restart->lock);
 	wake_up(&child->wait);

@@ -41,7 +41,8 @@ struct ckpt_deferred {
  *  here		floating point, breakpoints, TLS, I/O ports, shadow stack,
  *			controlling terminal unless the session is the
  *			restarter's, memory policy, restart block, task flags,
- *			user trace events
+ *			user trace events, speculation controls that are not
+ *			locked
  *  copy_process()	handlers (CLONE_CLEAR_SIGHAND), descriptors (none),
  *			alternate stack, rseq, robust list, clear_child_tid,
  *			pdeath signal, timers, ptrace, comm
@@ -50,7 +51,7 @@ struct ckpt_deferred {
  *			registers
  *  commit		parent, session, process group, subreaper
  *  stays		seccomp filters, no_new_privs, Landlock domain, audit
- *			context, speculation controls, cgroup, cpuset,
+ *			context, locked speculation controls, cgroup, cpuset,
  *			namespaces: what confines the restarter confines the tree
  *
  * Open files, pipes and shared memory are made before the tasks change to the
@@ -170,16 +171,27 @@ static void run_closure(struct ckpt_child *child)
 	hand_over(next && !result ? &next->wait : &r->wait);
 }
 
-static void run_deferred(struct ckpt_child *child, bool call)
+static void end_deferred(struct list_head *list, bool call)
 {
 	struct ckpt_deferred *work, *next;
 
-	list_for_each_entry_safe(work, next, &child->deferred, node) {
+	list_for_each_entry_safe(work, next, list, node) {
 		if (call)
 			work->fn(work->data);
 		list_del(&work->node);
 		kfree(work);
 	}
+}
+
+/* A task that was killed leaves while the restarter may move work from list to list. */
+static void drop_deferred(struct ckpt_child *child)
+{
+	LIST_HEAD(dropped);
+
+	spin_lock_irq(&child->restart->lock);
+	list_splice_init(&child->deferred, &dropped);
+	spin_unlock_irq(&child->restart->lock);
+	end_deferred(&dropped, false);
 }
 
 static void __noreturn leave_tree(struct ckpt_child *child)
@@ -188,7 +200,7 @@ static void __noreturn leave_tree(struct ckpt_child *child)
 	long code = child->leave ? child->rec.exit_code : SIGKILL;
 
 	ckpt_vfork_cancel(child->vfork);
-	run_deferred(child, false);
+	drop_deferred(child);
 	wake_up(&r->wait);
 	ckpt_restart_put(r);
 	do_exit(code);
@@ -265,7 +277,7 @@ int ckpt_worker(void *arg)
 		run_closure(child);
 	if (next == NEXT_EXIT)
 		leave_tree(child);
-	run_deferred(child, true);
+	end_deferred(&child->deferred, true);
 	wait_at_gate(child);
 	ckpt_restart_put(child->restart);
 	ckpt_vfork_wait(&vfork);

@@ -140,13 +140,13 @@ struct target {
 	int nr_pids;
 };
 
-static bool take_target(struct subject *s, struct target *t)
+static bool take_target_of(struct subject *s, struct target *t, void (*fn)(void), int nr_pids)
 {
 	size_t at = 0;
 	struct stat st;
 	int fd;
 
-	if (!subject_start(s, subject_busy) || subject_checkpoint(s, CHECKPOINT_KILL) <= 0)
+	if (!subject_start(s, fn) || subject_checkpoint(s, CHECKPOINT_KILL) <= 0)
 		return false;
 	census_kill_children();
 	fd = test_open(s, "image", O_RDONLY);
@@ -170,7 +170,12 @@ static bool take_target(struct subject *s, struct target *t)
 		at += sizeof(*rec) + ((rec->len + 7) & ~7U);
 	}
 	s->pid = 0;
-	return t->nr_pids == NR_WORKERS + 1;
+	return t->nr_pids == nr_pids;
+}
+
+static bool take_target(struct subject *s, struct target *t)
+{
+	return take_target_of(s, t, subject_busy, NR_WORKERS + 1);
 }
 
 /* Another thread of the restarter, to end it by exit_group(2) */
@@ -415,6 +420,71 @@ TEST_F_TIMEOUT(interrupt, member_killed_during_restart, 600)
 		census_kill_children();
 	}
 	EXPECT_GT(killed, CHUNKS / 4);
+	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
+}
+
+/* A process that goes on when its first thread is dead: what that has put off passes to it. */
+static void outlive_leader(long n)
+{
+	pthread_t thread;
+
+	CHECK(!pthread_create(&thread, NULL, count_for_ever, (void *)n));
+	syscall(SYS_exit, 0);
+}
+
+static void subject_of_survivors(void)
+{
+	pid_t pids[NR_WORKERS];
+	long n;
+
+	progress_fd = open("progress", O_CREAT | O_RDWR, 0644);
+	CHECK(progress_fd >= 0);
+	for (n = 0; n < NR_WORKERS; n++) {
+		pids[n] = fork();
+		CHECK(pids[n] >= 0);
+		if (!pids[n])
+			outlive_leader(n);
+	}
+	for (n = 0; n < NR_WORKERS; n++)
+		while (test_state(pids[n]) != 'Z')
+			subject_sleep_ms(1);
+	subject_ready();
+}
+
+/* The whole image is there: one of its tasks is killed anywhere between begin and end. */
+TEST_F_TIMEOUT(interrupt, survivor_killed_at_full_speed, 600)
+{
+	struct target t;
+	int i, killed = 0;
+	long us;
+
+	ASSERT_TRUE(take_target_of(&self->s, &t, subject_of_survivors, 2 * NR_WORKERS + 1))
+		subject_print(&self->s);
+	us = us_now();
+	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
+	us = us_now() - us;
+	for (i = 0; i < 4 * KILLS; i++) {
+		int image[2] = { test_open(&self->s, "image", O_RDONLY), -1 };
+		int end[2], status;
+		pid_t pid;
+
+		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
+		pid = start_restarter(image, end);
+		close(image[0]);
+		close(end[0]);
+		usleep(rand_r(&self->seed) % us);
+		kill(t.pids[1 + i % (t.nr_pids - 1)], SIGKILL);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		close(end[1]);
+		ASSERT_TRUE(WIFEXITED(status));
+		if (WEXITSTATUS(status)) {
+			EXPECT_EQ(WEXITSTATUS(status), ESRCH) TH_LOG("kill %d", i);
+			ASSERT_EQ(count_alive(&t), 0);
+			killed++;
+		}
+		census_kill_children();
+	}
+	EXPECT_GT(killed, 0);
 	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
 }
 
