@@ -203,6 +203,8 @@ static int ckpt_write_all(struct ckpt_ctx *ctx)
 		err = ckpt_tree_write(ctx);
 	if (!err)
 		err = ckpt_obj_write_all(ctx);
+	if (!err && ctx->flags & CHECKPOINT_KILL)
+		ckpt_signals_note(ctx);
 	if (!err)
 		err = ckpt_write_tasks(ctx);
 	if (!err)
@@ -219,8 +221,11 @@ static int ckpt_recheck(struct ckpt_ctx *ctx)
 {
 	int err;
 
-	err = ckpt_freeze_recheck(ctx);
-	return err ?: ckpt_obj_recheck(ctx);
+	err = ckpt_freeze_recheck(ctx) ?: ckpt_obj_recheck(ctx);
+	/* A tree that lives on gets the signals that came late. */
+	if (!err && ctx->flags & CHECKPOINT_KILL)
+		err = ckpt_signals_recheck(ctx);
+	return err;
 }
 
 static int ckpt_write_image(struct ckpt_ctx *ctx)
@@ -240,6 +245,8 @@ static int ckpt_write_image(struct ckpt_ctx *ctx)
 	/* It will be all that there is of the tree. */
 	if (!err && ctx->flags & CHECKPOINT_KILL)
 		err = ckpt_stream_sync(ctx);
+	if (!err)
+		ckpt_pause(CKPT_PAUSE_COMPLETE);
 	return err;
 }
 
@@ -277,16 +284,17 @@ static int ckpt_save(struct ckpt_ctx *ctx)
  * Our references go first: with more users than it knows of, a task that calls
  * execve() would copy what it need not, and not gain the rights of the file.
  */
-static void ckpt_finish(struct ckpt_ctx *ctx, int err)
+static int ckpt_finish(struct ckpt_ctx *ctx, int err)
 {
 	ckpt_objhash_destroy(&ctx->objhash);
 	ctx->stats.released = ktime_get_ns();
-	if (!err && ctx->flags & CHECKPOINT_KILL)
-		ckpt_kill_tree(ctx);
-	else if (!err && ctx->flags & CHECKPOINT_STOP)
+	if (!err && ctx->flags & CHECKPOINT_STOP)
 		ckpt_stop_tree(ctx);
-	else
+	else if (!err && ctx->flags & CHECKPOINT_KILL)
+		err = ckpt_kill_tree(ctx);
+	if (err || !(ctx->flags & (CHECKPOINT_STOP | CHECKPOINT_KILL)))
 		ckpt_release_tree(ctx);
+	return err;
 }
 
 static u64 ckpt_us(u64 from, u64 to)
@@ -326,7 +334,7 @@ long ckpt_do_checkpoint(struct ckpt_ctx *ctx)
 	if (!err)
 		err = ckpt_save(ctx);
 	nr_objs = ctx->objhash.nr;
-	ckpt_finish(ctx, err);
+	err = ckpt_finish(ctx, err);
 	if (!err)
 		ckpt_log_stats(ctx, nr_objs);
 	ckpt_stream_close(ctx);

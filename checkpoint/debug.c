@@ -40,7 +40,8 @@ static int ckpt_pause_handler(const struct ctl_table *table, int write, void *bu
 	return err;
 }
 
-static const unsigned int ckpt_pause_max = CKPT_PAUSE_CONTAINED | CKPT_PAUSE_WRITTEN;
+static const unsigned int ckpt_pause_max = CKPT_PAUSE_CONTAINED | CKPT_PAUSE_WRITTEN |
+					   CKPT_PAUSE_COMPLETE;
 
 static struct ctl_table ckpt_debug_table[] = {
 	{

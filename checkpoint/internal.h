@@ -28,6 +28,18 @@ struct ckpt_external {
 };
 
 /**
+ * struct ckpt_signals - what signals have done to a task that is to be killed
+ * @own: pending for it
+ * @shared: of a leader: pending for its process
+ * @stopped: of a leader: its process is stopped
+ */
+struct ckpt_signals {
+	struct ckpt_pending own;
+	struct ckpt_pending shared;
+	bool stopped;
+};
+
+/**
  * struct ckpt_task - one thread of the tree being checkpointed
  * @task: referenced
  * @leader: index of its thread group leader
@@ -35,6 +47,7 @@ struct ckpt_external {
  * @pinned: it may not die before we let it
  * @gen: wait_task_inactive() generation when it was found parked, 0 if it is
  *	dead or the checkpointer
+ * @signals: CHECKPOINT_KILL: as they were before it was written
  * @rec: its CKPT_REC_TREE_TASK
  */
 struct ckpt_task {
@@ -43,6 +56,7 @@ struct ckpt_task {
 	bool held;
 	bool pinned;
 	unsigned long gen;
+	struct ckpt_signals signals;
 	struct ckpt_rec_tree_task rec;
 };
 
@@ -200,7 +214,9 @@ struct ckpt_task *ckpt_vfork_child(struct ckpt_ctx *ctx, struct task_struct *tas
 int ckpt_vfork_busy(struct ckpt_ctx *ctx, struct task_struct *task);
 
 /* finish.c: what becomes of the tree after a successful checkpoint */
-void ckpt_kill_tree(struct ckpt_ctx *ctx);
+void ckpt_signals_note(struct ckpt_ctx *ctx);
+int ckpt_signals_recheck(struct ckpt_ctx *ctx);	/* none came since they were noted */
+int ckpt_kill_tree(struct ckpt_ctx *ctx);
 void ckpt_stop_tree(struct ckpt_ctx *ctx);
 
 /* clocks.c: CKPT_REC_CLOCKS, when all else is written */
@@ -214,6 +230,7 @@ int ckpt_arch_read(struct ckpt_ctx *ctx);
 enum ckpt_pause {
 	CKPT_PAUSE_CONTAINED	= 1 << 0,	/* the leak check has passed, nothing is written */
 	CKPT_PAUSE_WRITTEN	= 1 << 1,	/* all but the trailer is written */
+	CKPT_PAUSE_COMPLETE	= 1 << 2,	/* so is the trailer, and what has to be is synced */
 };
 
 #ifdef CONFIG_CHECKPOINT_DEBUG

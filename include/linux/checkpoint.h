@@ -304,6 +304,21 @@ u64 ckpt_flags(struct ckpt_ctx *ctx);
 int ckpt_task_defer(struct ckpt_ctx *ctx, void (*fn)(void *data), const void *data,
 		    size_t len);
 
+/**
+ * struct ckpt_pending - pending signals of a task or a process, without those of timers
+ * @set: which there are, signal 1 in bit 0
+ * @nr: how many are queued
+ * @last: the one that was queued last, or 0
+ */
+struct ckpt_pending {
+	u64 set;
+	u32 nr;
+	u32 last;
+};
+
+struct sigpending;
+void ckpt_pending_get(const struct sigpending *pending, struct ckpt_pending *now);
+
 /* An external object: its key when checkpointing, its stand-in when restarting. */
 const char *ckpt_external_key(struct ckpt_ctx *ctx, struct file *file);
 struct file *ckpt_external_file(struct ckpt_ctx *ctx, const char *key, size_t len);

@@ -14,7 +14,7 @@
 #define SIGPENDING_MAX	65536
 
 /* These are saved with their timers; that of a deleted timer is one like others. */
-static bool is_timer_signal(struct sigqueue *q)
+static bool is_timer_signal(const struct sigqueue *q)
 {
 	return q->flags & SIGQUEUE_PREALLOC;
 }
@@ -94,6 +94,55 @@ static int sigpending_write(struct ckpt_ctx *ctx, struct task_struct *task,
 		err = ckpt_write(ctx, rec_type, &recs[i], sizeof(recs[i]));
 	kvfree(recs);
 	return err;
+}
+
+/*
+ * The image has the timers as well, which go off again after a restart. So do
+ * those of CPU time: that of a task which does not run stands still, and only
+ * the checkpointer's own can go off at all.
+ */
+static bool comes_again(const struct sigqueue *q)
+{
+	if (is_timer_signal(q))
+		return true;
+	if (q->info.si_code != SI_KERNEL)
+		return false;
+	switch (q->info.si_signo) {
+	case SIGALRM:
+	case SIGVTALRM:
+	case SIGPROF:
+	case SIGXCPU:
+		return true;
+	}
+	return false;
+}
+
+/**
+ * ckpt_pending_get() - What is pending that an image must have
+ * @pending: signals of a task or a process
+ * @now: where to put it
+ *
+ * A signal that is ignored, or pending already, is not queued and changes
+ * nothing here.
+ *
+ * Context: The siglock is held.
+ */
+void ckpt_pending_get(const struct sigpending *pending, struct ckpt_pending *now)
+{
+	u64 bits = ckpt_sigset(&pending->signal);
+	const struct sigqueue *q;
+
+	*now = (struct ckpt_pending){};
+	list_for_each_entry(q, &pending->list, list) {
+		bits &= ~sigmask(q->info.si_signo);
+		if (comes_again(q))
+			continue;
+		now->set |= sigmask(q->info.si_signo);
+		now->last = q->info.si_signo;
+		now->nr++;
+	}
+	/* Of these only the bit is known. */
+	now->set |= bits;
 }
 
 static int sigpending_read(struct ckpt_ctx *ctx, const struct ckpt_rec *in, enum pid_type type)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reverse leaks: while the tree is frozen and being saved, someone outside
- * begins to share an object with it, gives it one, or takes one away. (Tables of
+ * begins to share an object with it, gives it one, takes one away, or sends a
+ * signal to a tree that is to be killed. (Tables of
  * descriptors, current directories, address spaces and handlers are shared by
  * birth: nobody outside can begin to share those of a frozen tree.) The
  * checkpoint fails with EAGAIN, what has been written is no image, and the tree
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/shm.h>
+#include <sys/time.h>
 
 #include "ckpt_test.h"
 
@@ -17,6 +19,7 @@
 #define PAUSED		"/proc/sys/debug/checkpoint_paused"
 #define CONTAINED	1	/* the leak check has passed, nothing is written */
 #define WRITTEN		2	/* all but the trailer is written */
+#define COMPLETE	4	/* so is the trailer, and the image is on its disk */
 
 /* What the subject has */
 #define FD_PIPE		10
@@ -532,6 +535,221 @@ TEST_F(reverse, mapping_appears)
 TEST_F(reverse, mapping_disappears)
 {
 	deed_run(_metadata, self, DEED_UNMAP, "disappeared");
+}
+
+/* Signals from outside, which come when those of their receiver have been saved */
+
+static int late_signal;
+static volatile sig_atomic_t nr_caught;
+
+static void on_late_signal(int sig)
+{
+	nr_caught++;
+}
+
+static void handle_late_signal(void)
+{
+	struct sigaction action = { .sa_handler = on_late_signal, .sa_flags = SA_RESTART };
+
+	CHECK(!sigaction(late_signal, &action, NULL));
+}
+
+static void mask_late_signal(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, late_signal);
+	CHECK(!sigprocmask(how, &set, NULL));
+}
+
+static void subject_with_handler(void)
+{
+	handle_late_signal();
+	subject_ready();
+	CHECK_EQ(nr_caught, 1);
+}
+
+/* One is pending, and saved; another one of a signal that queues makes two. */
+static void subject_with_one_pending(void)
+{
+	handle_late_signal();
+	mask_late_signal(SIG_BLOCK);
+	CHECK(!kill(getpid(), late_signal));
+	subject_ready();
+	mask_late_signal(SIG_UNBLOCK);
+	CHECK_EQ(nr_caught, late_signal >= SIGRTMIN ? 2 : 1);
+}
+
+static int send_to_process(pid_t pid)
+{
+	return kill(pid, late_signal);
+}
+
+static int send_to_thread(pid_t pid)
+{
+	return syscall(SYS_tgkill, pid, pid, late_signal);
+}
+
+static bool begin_at(FIXTURE_DATA(reverse) *self, int where)
+{
+	return set_pause(where) &&
+	       !pthread_create(&self->thread, NULL, call_checkpoint, &self->call) &&
+	       wait_paused(where);
+}
+
+static void expect_late(struct __test_metadata *_metadata, FIXTURE_DATA(reverse) *self,
+			int where, int (*send)(pid_t pid))
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), ": signal %d was sent", late_signal);
+	ASSERT_TRUE(begin_at(self, where));
+	ASSERT_EQ(send(self->s.pid), 0);
+	EXPECT_EQ(end(self), -EAGAIN) subject_print(&self->s);
+	EXPECT_TRUE(log_has(&self->s, text)) {
+		fprintf(stderr, "# expected in log: %s\n", text);
+		subject_print(&self->s);
+	}
+	/* later there may be a whole image, which nobody was promised */
+	if (where == WRITTEN)
+		EXPECT_TRUE(is_no_image(&self->s));
+}
+
+/* The tree goes on, and gets what was sent. */
+static void late_run(struct __test_metadata *_metadata, FIXTURE_DATA(reverse) *self,
+		     void (*fn)(void), int sig, int where, int (*send)(pid_t pid))
+{
+	late_signal = sig;
+	ASSERT_TRUE(subject_start(&self->s, fn)) subject_print(&self->s);
+	expect_late(_metadata, self, where, send);
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_F(reverse, signal_before_the_trailer)
+{
+	late_run(_metadata, self, subject_with_handler, SIGUSR1, WRITTEN, send_to_process);
+}
+
+TEST_F(reverse, signal_after_the_trailer)
+{
+	late_run(_metadata, self, subject_with_handler, SIGUSR1, COMPLETE, send_to_process);
+}
+
+TEST_F(reverse, signal_to_a_thread)
+{
+	late_run(_metadata, self, subject_with_handler, SIGUSR2, WRITTEN, send_to_thread);
+}
+
+TEST_F(reverse, signal_of_which_one_was_saved)
+{
+	late_run(_metadata, self, subject_with_one_pending, SIGRTMIN, WRITTEN, send_to_process);
+}
+
+TEST_F(reverse, stopped_process_is_continued)
+{
+	late_signal = SIGCONT;
+	ASSERT_TRUE(subject_start(&self->s, subject_alone)) subject_print(&self->s);
+	kill(self->s.pid, SIGSTOP);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, WUNTRACED), self->s.pid);
+	expect_late(_metadata, self, WRITTEN, send_to_process);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+/* The image would have it alive. */
+TEST_F(reverse, process_is_killed_after_the_trailer)
+{
+	late_signal = SIGKILL;
+	ASSERT_TRUE(subject_start(&self->s, subject_alone)) subject_print(&self->s);
+	expect_late(_metadata, self, COMPLETE, send_to_process);
+}
+
+/* Clean twins: the tree is killed, and comes back as the image has it. */
+
+static void saved_run(struct __test_metadata *_metadata, FIXTURE_DATA(reverse) *self)
+{
+	EXPECT_GT(end(self), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+static void subject_that_ignores(void)
+{
+	signal(SIGUSR1, SIG_IGN);
+	subject_ready();
+}
+
+TEST_F(reverse, ignored_signals)
+{
+	static const int ignored[] = { SIGUSR1, SIGCHLD, SIGCONT, SIGURG, SIGWINCH };
+	size_t i;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_that_ignores)) subject_print(&self->s);
+	ASSERT_TRUE(begin_at(self, WRITTEN));
+	for (i = 0; i < ARRAY_SIZE(ignored); i++)
+		ASSERT_EQ(kill(self->s.pid, ignored[i]), 0);
+	saved_run(_metadata, self);
+}
+
+TEST_F(reverse, signal_that_is_pending_already)
+{
+	late_signal = SIGHUP;
+	ASSERT_TRUE(subject_start(&self->s, subject_with_one_pending)) subject_print(&self->s);
+	ASSERT_TRUE(begin_at(self, WRITTEN));
+	ASSERT_EQ(kill(self->s.pid, SIGHUP), 0);
+	saved_run(_metadata, self);
+}
+
+#define TIMER_MS	50
+
+static void subject_with_timers(void)
+{
+	struct itimerval interval = { { 0, TIMER_MS * 1000 }, { 0, TIMER_MS * 1000 } };
+	struct itimerspec period = { { 0, TIMER_MS * 1000000 }, { 0, TIMER_MS * 1000000 } };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+	timer_t timer;
+
+	late_signal = SIGRTMIN;
+	handle_late_signal();
+	late_signal = SIGALRM;
+	handle_late_signal();
+	CHECK(!timer_create(CLOCK_MONOTONIC, &event, &timer));
+	CHECK(!timer_settime(timer, 0, &period, NULL));
+	CHECK(!setitimer(ITIMER_REAL, &interval, NULL));
+	subject_ready();
+	nr_caught = 0;
+	while (nr_caught < 4)
+		subject_sleep_ms(TIMER_MS);
+}
+
+/* Whatever they raise meanwhile, they raise again. */
+TEST_F(reverse, timers_go_off)
+{
+	ASSERT_TRUE(subject_start(&self->s, subject_with_timers)) subject_print(&self->s);
+	ASSERT_TRUE(begin_at(self, WRITTEN));
+	subject_sleep_ms(4 * TIMER_MS);
+	set_pause(COMPLETE);
+	ASSERT_TRUE(wait_paused(COMPLETE));
+	subject_sleep_ms(4 * TIMER_MS);
+	saved_run(_metadata, self);
+}
+
+/* Nothing is lost of a tree that lives on. */
+TEST_F(reverse, signal_to_a_tree_that_is_not_killed)
+{
+	late_signal = SIGUSR1;
+	self->call.flags = 0;
+	ASSERT_TRUE(subject_start(&self->s, subject_with_handler)) subject_print(&self->s);
+	ASSERT_TRUE(begin_at(self, WRITTEN));
+	ASSERT_EQ(kill(self->s.pid, SIGUSR1), 0);
+	EXPECT_GT(end(self), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
 }
 
 /* Whoever waits at a pause point can be killed, and the tree is let go. */
