@@ -3,7 +3,7 @@
  * Checkpoint/restart of speculation controls (PR_SET_SPECULATION_CONTROL).
  *
  * What confines the restarter confines the tree: a control that it has locked
- * stays as it is.
+ * stays as it is. The others begin as those of a new program.
  */
 #include <linux/init.h>
 #include <linux/nospec.h>
@@ -14,7 +14,7 @@
 
 static const struct {
 	u32 which;
-	u32 initial;	/* of a task that has not asked for anything */
+	u32 initial;	/* of a task that has not asked for anything: ckpt_arch_reset_task() */
 	const char *what;
 } controls[] = {
 	{ PR_SPEC_STORE_BYPASS, PR_SPEC_ENABLE, "speculative store bypass" },

@@ -75,6 +75,24 @@ static void stop_set_flags(struct signal_struct *sig, const struct ckpt_rec_task
 		sig->flags |= SIGNAL_CLD_CONTINUED;
 }
 
+/*
+ * A stop signal removes a SIGCONT that is pending: if one is, it came during the
+ * restart, when all signals are blocked. It has cleared JOBCTL_STOP_PENDING of
+ * the threads that had it, so that no other may get it now: the process would be
+ * half stopped.
+ */
+static bool is_continued(struct task_struct *process)
+{
+	struct task_struct *t;
+
+	if (sigismember(&process->signal->shared_pending.signal, SIGCONT))
+		return true;
+	for_each_thread(process, t)
+		if (sigismember(&t->pending.signal, SIGCONT))
+			return true;
+	return false;
+}
+
 static void stop_restore_late(void *data)
 {
 	struct signal_struct *sig = current->signal;
@@ -104,7 +122,7 @@ static int stop_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 		return err;
 
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	if (!__fatal_signal_pending(current))
+	if (!__fatal_signal_pending(current) && !is_continued(current))
 		current->jobctl = (current->jobctl & ~JOBCTL_STOP_SIGMASK) | rec.signal |
 				  JOBCTL_STOP_PENDING;
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);

@@ -36,6 +36,8 @@ bool ckpt_ia32_call_restarts(int nr)
 	case __NR_ia32_io_getevents:
 	case __NR_ia32_io_pgetevents:
 	case __NR_ia32_io_pgetevents_time64:
+	/* on hugetlbfs */
+	case __NR_ia32_fallocate:
 	/* with a timeout that the kernel cannot write back */
 	case __NR_ia32_select:
 	case __NR_ia32__newselect:

@@ -469,7 +469,8 @@ struct ckpt_rec_task_sigmask {
 /**
  * struct ckpt_rec_sigpending - CKPT_REC_TASK_SIGNAL (pending for the process) and
  *	CKPT_REC_TASK_SIGPENDING (pending for the thread), one for each signal,
- *	in order of arrival
+ *	in order of arrival; those of POSIX timers are not among them, see
+ *	CKPT_TIMERF_PENDING, and come after them when the tree is restarted
  * @signo: signal number
  * @flags: CKPT_SIGPENDINGF_*
  * @info: the used part of siginfo_t as the x86-64 ABI defines it

@@ -238,29 +238,36 @@ static inline void put_trailer(struct output *out, const struct item *item)
 	end_block(out);
 }
 
-static inline void image_write(const struct image *image, struct output *out)
+static inline void begin_image(struct output *out)
 {
-	size_t i;
-
 	out->len = 0;
 	out->seq = 0;
 	out->block = SIZE_MAX;
 	XXH64_reset(out->headers, 0);
-	for (i = 0; i < image->nr; i++) {
-		const struct item *item = &image->items[i];
+}
 
-		if (item->data) {
-			end_block(out);
-			begin_block(out, CKPT_BLOCK_DATA, 0);
-			put(out, item->payload, item->len);
-			end_block(out);
-		} else if (item->type == CKPT_REC_TRAILER &&
-			   item->len == sizeof(struct ckpt_rec_trailer)) {
-			put_trailer(out, item);
-		} else {
-			put_record(out, item);
-		}
+static inline void put_item(struct output *out, const struct item *item)
+{
+	if (item->data) {
+		end_block(out);
+		begin_block(out, CKPT_BLOCK_DATA, 0);
+		put(out, item->payload, item->len);
+		end_block(out);
+	} else if (item->type == CKPT_REC_TRAILER &&
+		   item->len == sizeof(struct ckpt_rec_trailer)) {
+		put_trailer(out, item);
+	} else {
+		put_record(out, item);
 	}
+}
+
+static inline void image_write(const struct image *image, struct output *out)
+{
+	size_t i;
+
+	begin_image(out);
+	for (i = 0; i < image->nr; i++)
+		put_item(out, &image->items[i]);
 	end_block(out);
 }
 

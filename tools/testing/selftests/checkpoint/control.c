@@ -90,6 +90,93 @@ SURVIVE(speculation)
 		CHECK_EQ(prctl(PR_GET_SPECULATION_CTRL, controls[i][0], 0, 0, 0), before[i]);
 }
 
+#define NR_CONTROLS	3
+
+static const unsigned long misfeatures[NR_CONTROLS] = {
+	PR_SPEC_STORE_BYPASS, PR_SPEC_INDIRECT_BRANCH, PR_SPEC_L1D_FLUSH,
+};
+
+static void get_controls(int *control)
+{
+	for (int i = 0; i < NR_CONTROLS; i++)
+		control[i] = prctl(PR_GET_SPECULATION_CTRL, misfeatures[i], 0, 0, 0);
+}
+
+/* Returns how many differ from what they were. */
+static int set_controls(const unsigned long *value)
+{
+	int before[NR_CONTROLS], after[NR_CONTROLS], i, n = 0;
+
+	get_controls(before);
+	for (i = 0; i < NR_CONTROLS; i++)
+		prctl(PR_SET_SPECULATION_CTRL, misfeatures[i], value[i], 0, 0);
+	get_controls(after);
+	for (i = 0; i < NR_CONTROLS; i++)
+		n += after[i] != before[i];
+	return n;
+}
+
+static void subject_with_initial_controls(void)
+{
+	int before[NR_CONTROLS], after[NR_CONTROLS];
+
+	get_controls(before);
+	subject_ready();
+	get_controls(after);
+	for (int i = 0; i < NR_CONTROLS; i++)
+		CHECK_EQ(after[i], before[i]);
+}
+
+/* Of what can be controlled by a program */
+static void subject_that_gets_locked(void)
+{
+	const int can = PR_SPEC_PRCTL | PR_SPEC_ENABLE;
+	int before[NR_CONTROLS], after[NR_CONTROLS];
+
+	get_controls(before);
+	subject_ready();
+	get_controls(after);
+	for (int i = 0; i < NR_CONTROLS - 1; i++)
+		CHECK_EQ(after[i], before[i] == can ? PR_SPEC_PRCTL | PR_SPEC_FORCE_DISABLE :
+						     before[i]);
+	CHECK_EQ(after[NR_CONTROLS - 1], before[NR_CONTROLS - 1]);
+}
+
+static void restart_with_controls(struct __test_metadata *_metadata, struct subject *s,
+				  void (*fn)(void), const unsigned long *value)
+{
+	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
+	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
+	ASSERT_EQ(waitpid(s->pid, NULL, 0), s->pid);
+	if (!set_controls(value)) {
+		s->pid = 0;
+		SKIP(return, "this CPU lets programs control no speculation");
+	}
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
+/* What the restarter has asked for, and could take back, is not the tree's. */
+TEST_F(refuse, speculation_controls_of_the_restarter)
+{
+	static const unsigned long value[NR_CONTROLS] = {
+		PR_SPEC_DISABLE, PR_SPEC_DISABLE, PR_SPEC_ENABLE,
+	};
+
+	restart_with_controls(_metadata, &self->s, subject_with_initial_controls, value);
+}
+
+/* What it cannot take back stays; nobody can lock flushes of the L1D cache. */
+TEST_F(refuse, speculation_controls_that_are_locked)
+{
+	static const unsigned long value[NR_CONTROLS] = {
+		PR_SPEC_FORCE_DISABLE, PR_SPEC_FORCE_DISABLE, PR_SPEC_ENABLE,
+	};
+
+	restart_with_controls(_metadata, &self->s, subject_that_gets_locked, value);
+}
+
 SURVIVE(io_flusher)
 {
 	CHECK(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));

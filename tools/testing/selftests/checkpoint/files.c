@@ -268,6 +268,21 @@ SURVIVE(directory_that_is_half_read)
 		CHECK_EQ(seen[i], 1);
 }
 
+/* ramfs counts the entries that it has told, and one that is gone does not count. */
+REFUSE(directory_of_ramfs_that_is_half_read, EOPNOTSUPP,
+       "read in part, and its file system does not find the place again")
+{
+	char entries[3 * 24];
+	int fd;
+
+	CHECK(!mkdir("mnt", 0755) && !mount("ckpt", "mnt", "ramfs", 0, NULL));
+	CHECK(!mkdir("mnt/one", 0755) && !mkdir("mnt/two", 0755));
+	fd = open("mnt", O_RDONLY | O_DIRECTORY);
+	CHECK_EQ(syscall(SYS_getdents64, fd, entries, sizeof(entries)), sizeof(entries));
+	subject_ready();
+	CHECK(!umount2("mnt", MNT_DETACH));
+}
+
 REFUSE(removed_working_directory, EOPNOTSUPP, "current directory")
 {
 	CHECK(!mkdir("gone", 0755) && !mkdir("stay", 0755));
@@ -776,13 +791,54 @@ REFUSE(dnotify, EOPNOTSUPP, "F_NOTIFY")
 	subject_ready();
 }
 
+struct terminal {
+	int master, slave;
+};
+
+static struct terminal open_controlling_terminal(void)
+{
+	struct terminal t = { .master = posix_openpt(O_RDWR | O_NOCTTY) };
+
+	CHECK(t.master >= 0 && !grantpt(t.master) && !unlockpt(t.master));
+	t.slave = open(ptsname(t.master), O_RDWR);
+	CHECK(t.slave >= 0 && tcgetsid(t.master) == getpid());
+	return t;
+}
+
+/* It is hung up, and nobody has it open any more. */
+static void close_terminal(struct terminal t)
+{
+	CHECK(signal(SIGHUP, SIG_IGN) != SIG_ERR);
+	CHECK(!close(t.master) && !close(t.slave));
+	CHECK(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
+}
+
 REFUSE(controlling_terminal, EOPNOTSUPP, "leads a session that has a controlling terminal")
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	open_controlling_terminal();
+	subject_ready();
+}
 
-	CHECK(master >= 0 && !grantpt(master) && !unlockpt(master));
-	CHECK(open(ptsname(master), O_RDWR) >= 0);
-	CHECK(tcgetsid(master) == getpid());
+REFUSE(hung_up_terminal, EOPNOTSUPP, "leads a session whose terminal has hung up")
+{
+	close_terminal(open_controlling_terminal());
+	subject_ready();
+}
+
+/* Nobody is left who could get the signals. */
+SURVIVE(hung_up_terminal_of_a_dead_group)
+{
+	pid_t kid = fork();
+	struct terminal t;
+
+	if (!kid)
+		subject_idle_for_ever(NULL);
+	CHECK(!setpgid(kid, kid));
+	t = open_controlling_terminal();
+	CHECK(!tcsetpgrp(t.slave, kid));
+	close_terminal(t);
+	CHECK(!kill(kid, SIGKILL));
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
 	subject_ready();
 }
 

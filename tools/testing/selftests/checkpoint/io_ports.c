@@ -149,14 +149,18 @@ static void subject_without(void)
 
 static void subject_with_ports(void)
 {
+	catch_faults();
 	CHECK(!ioperm(ALLOWED, 1, 1));
 	subject_ready();
+	CHECK(may_access(ALLOWED) && !may_access(FORBIDDEN));
 }
 
 static void subject_with_level(void)
 {
+	catch_faults();
 	CHECK(!iopl(3));
 	subject_ready();
+	CHECK(may_access(ALLOWED) && may_access(FORBIDDEN));
 }
 
 FIXTURE(restarter)
@@ -176,14 +180,19 @@ FIXTURE_TEARDOWN(restarter)
 	subject_clean(&self->s);
 }
 
-static void save_and_kill(struct __test_metadata *_metadata, struct subject *s, void (*fn)(void))
+static void save_again(struct __test_metadata *_metadata, struct subject *s)
 {
 	int status;
 
-	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
 	ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
 	ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
 	ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void save_and_kill(struct __test_metadata *_metadata, struct subject *s, void (*fn)(void))
+{
+	ASSERT_TRUE(subject_start(s, fn)) subject_print(s);
+	save_again(_metadata, s);
 }
 
 /* Nobody gets ports by a restart that could not have them otherwise. */
@@ -211,11 +220,42 @@ TEST_F(restarter, may_not_give_all_ports)
 }
 
 /* What the restarter has is not the tree's. */
+static void restart_with_all_ports(struct __test_metadata *_metadata, struct subject *s,
+				   void (*fn)(void))
+{
+	save_and_kill(_metadata, s, fn);
+	ASSERT_TRUE(!ioperm(ALLOWED, 1, 1) && !iopl(3));
+	ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
+}
+
 TEST_F(restarter, keeps_its_own)
 {
-	save_and_kill(_metadata, &self->s, subject_without);
-	ASSERT_TRUE(!ioperm(ALLOWED, 1, 1) && !iopl(3));
+	restart_with_all_ports(_metadata, &self->s, subject_without);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+/* Nor does it get into the next image. */
+TEST_F(restarter, keeps_its_own_for_generations)
+{
+	restart_with_all_ports(_metadata, &self->s, subject_without);
+	save_again(_metadata, &self->s);
+	ASSERT_TRUE(!ioperm(ALLOWED, 1, 0) && !iopl(0));
 	ASSERT_EQ(subject_restart(&self->s, 0), self->s.pid) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_F(restarter, with_all_ports_of_a_tree_with_some)
+{
+	restart_with_all_ports(_metadata, &self->s, subject_with_ports);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+TEST_F(restarter, with_all_ports_of_a_tree_with_all)
+{
+	restart_with_all_ports(_metadata, &self->s, subject_with_level);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
 }

@@ -4,8 +4,9 @@
  * process group that nobody in its session can continue any more.
  */
 #include <pthread.h>
+#include <sys/ioctl.h>
 
-#include "ckpt_test.h"
+#include "codec.h"
 
 /* Shared by all processes of a subject, so that they can talk without files. */
 static volatile int *shared;
@@ -183,10 +184,9 @@ static void sum(int *counts)
 		counts[i] = shared[i + 20];
 }
 
-/* All threads are stopped, and all go on. */
-SURVIVE(process_with_threads)
+static pid_t start_and_stop_threads(void)
 {
-	int before[NR_THREADS], after[NR_THREADS], i, status;
+	int i, status;
 	pid_t kid;
 
 	share();
@@ -198,6 +198,22 @@ SURVIVE(process_with_threads)
 			subject_sleep_ms(1);
 	CHECK(!kill(kid, SIGSTOP));
 	CHECK_EQ(waitpid(kid, &status, WUNTRACED), kid);
+	return kid;
+}
+
+static void wait_progress(const int *before)
+{
+	for (int i = 0; i < NR_THREADS; i++)
+		while (shared[i + 20] == before[i])
+			subject_sleep_ms(1);
+}
+
+/* All threads are stopped, and all go on. */
+SURVIVE(process_with_threads)
+{
+	int before[NR_THREADS], after[NR_THREADS], i, status;
+	pid_t kid = start_and_stop_threads();
+
 	subject_ready();
 	for (i = 0; i < NR_THREADS; i++)
 		while (state_of(kid, shared[i + 30]) != 'T')
@@ -209,11 +225,117 @@ SURVIVE(process_with_threads)
 	CHECK(!kill(kid, SIGCONT));
 	CHECK_EQ(waitpid(kid, &status, WCONTINUED), kid);
 	CHECK(WIFCONTINUED(status));
-	for (i = 0; i < NR_THREADS; i++)
-		while (shared[i + 20] == before[i])
-			subject_sleep_ms(1);
+	wait_progress(before);
 	CHECK(!kill(kid, SIGKILL));
 	CHECK_EQ(waitpid(kid, &status, 0), kid);
+}
+
+static void subject_continued_during_the_restart(void)
+{
+	pid_t kid = start_and_stop_threads();
+	int before[NR_THREADS];
+
+	subject_ready();
+	sum(before);
+	wait_progress(before);
+	CHECK(!kill(kid, SIGKILL));
+	CHECK_EQ(waitpid(kid, NULL, 0), kid);
+}
+
+/* The last record of a kind, or NULL */
+static const struct item *last_of(const struct image *image, uint16_t type)
+{
+	size_t i = image->nr;
+
+	while (i && (image->items[i - 1].data || image->items[i - 1].type != type))
+		i--;
+	return i ? &image->items[i - 1] : NULL;
+}
+
+/* Returns where the block begins that @item is the first in, or 0. */
+static size_t write_in_two(const struct image *image, const struct item *item, struct output *out)
+{
+	size_t i, cut = 0;
+
+	out->headers = XXH64_createState();
+	out->buf = malloc(MAX_IMAGE);
+	begin_image(out);
+	for (i = 0; i < image->nr; i++) {
+		if (&image->items[i] == item) {
+			end_block(out);
+			cut = out->len;
+		}
+		put_item(out, &image->items[i]);
+	}
+	end_block(out);
+	return cut;
+}
+
+struct restarter {
+	struct subject *s;
+	pthread_t thread;
+	int pipe[2];
+	long ret;
+};
+
+static void *restart_from_pipe(void *arg)
+{
+	struct restarter *r = arg;
+
+	r->ret = subject_restart_from(r->s, r->pipe[0], 0);
+	close(r->pipe[0]);
+	return NULL;
+}
+
+/* Returns when the restarter waits for more. */
+static bool feed(struct restarter *r, const unsigned char *p, size_t len)
+{
+	int left = 1, ms;
+
+	while (len) {
+		ssize_t n = write(r->pipe[1], p, len);
+
+		if (n < 0)
+			return false;
+		p += n;
+		len -= n;
+	}
+	for (ms = 0; ms < SUBJECT_TIMEOUT_MS && left; ms++) {
+		subject_sleep_ms(1);
+		ioctl(r->pipe[1], FIONREAD, &left);
+	}
+	subject_sleep_ms(100 * test_slowness());
+	return !left;
+}
+
+/* When SIGCONT comes, all threads but the last have got their state back. */
+TEST_F(refuse, process_that_is_continued_during_the_restart)
+{
+	struct restarter r = { .s = &self->s };
+	const struct item *task;
+	static struct image image;
+	struct output out;
+	size_t cut;
+
+	signal(SIGPIPE, SIG_IGN);
+	ASSERT_TRUE(subject_start(r.s, subject_continued_during_the_restart)) subject_print(r.s);
+	ASSERT_GT(subject_checkpoint(r.s, CHECKPOINT_KILL), 0) subject_print(r.s);
+	ASSERT_EQ(waitpid(r.s->pid, NULL, 0), r.s->pid);
+	ASSERT_TRUE(image_load(r.s, &image));
+	task = last_of(&image, CKPT_REC_TREE_TASK);
+	ASSERT_NE(task, NULL);
+	cut = write_in_two(&image, last_of(&image, CKPT_REC_TASK_STOP), &out);
+	ASSERT_GT(cut, 0);
+	ASSERT_EQ(pipe2(r.pipe, O_CLOEXEC), 0);
+	ASSERT_EQ(pthread_create(&r.thread, NULL, restart_from_pipe, &r), 0);
+	ASSERT_TRUE(feed(&r, out.buf, cut)) subject_print(r.s);
+	ASSERT_EQ(kill(((struct ckpt_rec_tree_task *)task->payload)->tgid, SIGCONT), 0);
+	ASSERT_TRUE(feed(&r, out.buf + cut, out.len - cut)) subject_print(r.s);
+	close(r.pipe[1]);
+	ASSERT_EQ(pthread_join(r.thread, NULL), 0);
+	ASSERT_EQ(r.ret, r.s->pid) subject_print(r.s);
+	EXPECT_EQ(subject_finish(r.s), 0) subject_print(r.s);
+	r.s->pid = 0;
 }
 
 TEST_HARNESS_MAIN
