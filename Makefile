@@ -11,7 +11,7 @@ help:
 
 #: make run            show the main job: real programs saved and brought back
 #: make check          build everything, run all tests; ends with "N passed, N failed"
-#: make check-debug    the same on a kernel with KASAN, lockdep, kmemleak ...
+#: make check-debug    the tests in guests, on a kernel with KASAN, lockdep, kmemleak ...
 #: make check-upstream selftests of the kernel itself, compared with an unpatched one
 #: make bench          measure against CRIU, inside one guest
 #: make shell          a shell in the guest
@@ -22,7 +22,7 @@ help:
 #: make series         a git-am-able series on pristine sources, in build/series
 #: make series-check   every step of it builds with CONFIG_CHECKPOINT=n and =y
 #: make stat           changed lines in existing files against the budget; file sizes
-#: make lint           checkpatch --strict and sparse on our files
+#: make lint           checkpatch --strict, sparse, kernel-doc, shellcheck on our files
 #: make clean          remove build/
 #:
 #: In a guest of your own: tools/testing/checkpoint/vm -- COMMAND...
@@ -56,7 +56,7 @@ series-check: packages
 	@$T/series-check
 stat:
 	@$T/stat
-lint: tree
+lint: kernel
 	@$T/lint
 # a killed rootfs of a plain user leaves files of other user ids
 clean:

@@ -127,3 +127,16 @@ pristine_tree()
 	mv "$BUILD/pristine.tmp" "$BUILD/pristine"
 	echo "$version" >"$BUILD/pristine.version"
 }
+
+# copy_pristine TREE [DEPENDENT...]: a copy to build in. One of another version of
+# the package is replaced, and what depends on it goes with it: make would take
+# its objects, which are younger than the new sources, for up to date.
+copy_pristine()
+{
+	local tree=$1
+	! cmp -s "$tree/.pristine.version" "$BUILD/pristine.version" || return 0
+	rm -rf "$@" "$tree.tmp"
+	cp -a --reflink=auto "$BUILD/pristine" "$tree.tmp"
+	cp "$BUILD/pristine.version" "$tree.tmp/.pristine.version"
+	mv "$tree.tmp" "$tree"
+}
