@@ -126,6 +126,25 @@ static struct ckpt_log_chunk *ckpt_log_room(struct ckpt_log *log, u32 size)
 	return chunk;
 }
 
+/* Bytes of the character at @p; 0 if it is a control, C1 ones too, or no UTF-8. */
+static int ckpt_log_char_len(const char *p)
+{
+	static const u32 least[] = { [2] = 0xa0, [3] = 0x800, [4] = 0x10000 };
+	u8 c = *p;
+	int len = c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+	u32 code = c & (0x7f >> len);
+	int i;
+
+	if (c < 0x80)
+		return !iscntrl(c);
+	for (i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3f);
+	}
+	return code >= least[len] ? len : 0;
+}
+
 /*
  * Names of tasks and files come from anywhere: they must not be able to forge
  * a line, or to confuse a terminal. The object is one word.
@@ -133,13 +152,16 @@ static struct ckpt_log_chunk *ckpt_log_room(struct ckpt_log *log, u32 size)
 static void ckpt_log_clean(char *line, char *object, char *message)
 {
 	char *p;
+	int len;
 
 	for (p = object; p < message - 1; p++)
 		if (*p == ' ')
 			*p = '_';
-	for (p = line; *p; p++)
-		if (iscntrl(*p))
+	for (p = line; *p; p += len ?: 1) {
+		len = ckpt_log_char_len(p);
+		if (!len)
 			*p = '?';
+	}
 }
 
 __printf(5, 0)

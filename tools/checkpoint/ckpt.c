@@ -160,12 +160,27 @@ static int print_version(void)
 	return 0;
 }
 
+/* A file that we open must not become what messages are written to. */
+static void fill_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	fill_stdio();
 	/* each line is one write: several of us may have the same log */
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	/* a reader of the image that goes away is an error to report */
 	signal(SIGPIPE, SIG_IGN);
+	/* so is an image that is larger than a file may be */
+	signal(SIGXFSZ, SIG_IGN);
 	/* or a restarted child would be reaped before we wait for it */
 	signal(SIGCHLD, SIG_DFL);
 	if (argc < 2)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "libckpt.h"
@@ -48,10 +49,13 @@ void report_warnings(const struct ckpt_log *log);
 void print_entry(FILE *to, const struct ckpt_log_entry *entry);
 /*
  * Opened before a call, so that a bad name is known in time; NULL path: none.
- * Complains and returns -1.
+ * Complains and returns -1, also if it is the image: the file named @image, or
+ * @image_fd if that is NULL.
  */
-int report_log_open(const char *path, int *fd);
-int report_log_write(int fd, const char *path, const struct ckpt_log *log);
+int report_log_open(const char *path, const char *image, int image_fd, int *fd);
+/* Only complains if it fails: what the log is about has happened. */
+void report_log_write(int fd, const char *path, const struct ckpt_log *log);
+bool is_same_file(const struct stat *a, const struct stat *b);
 
 /* watch.c */
 /**
@@ -75,7 +79,12 @@ struct watch {
 void watch_start(const struct watch *what);
 /* The signals are blocked from now on: nothing interrupts what completes the work. */
 void watch_stop(void);
-/* The signals that end a call, or go to the restarted root. */
+/* For who has nothing to complete after watch_stop(). */
+void watch_unblock(void);
+/*
+ * The signals that end a call, or go to the restarted root; not those that we were
+ * started to ignore: blocked, they would be queued all the same.
+ */
 void watch_signals(sigset_t *set);
 
 /* wait.c */

@@ -158,15 +158,29 @@ static int find_externals(struct job *job)
 	return ret;
 }
 
-static int prepare(struct job *job)
+static bool to_stdout(const struct job *job)
 {
-	if (report_log_open(job->log_path, &job->log_fd))
+	return !strcmp(job->output, "-");
+}
+
+/* @image_fd is where the image goes if it has no name, -1 if there is none */
+static int prepare(struct job *job, int image_fd)
+{
+	const char *image = to_stdout(job) ? NULL : job->output;
+
+	if (report_log_open(job->log_path, image, image_fd, &job->log_fd))
 		return -1;
 	return find_externals(job);
 }
 
+/* The image may be all that there is of the processes, or of what they wait for. */
+static bool must_keep(const struct job *job)
+{
+	return job->flags & (CHECKPOINT_KILL | CHECKPOINT_STOP);
+}
+
 /*
- * A signal ends the call. With --kill the processes may have been killed for a
+ * A signal ends the call. The processes may have been killed or stopped for a
  * complete image just before: that one must stay.
  */
 static void clean_up(void *arg)
@@ -175,8 +189,9 @@ static void clean_up(void *arg)
 
 	if (!job->temporary)
 		return;
-	if (job->flags & CHECKPOINT_KILL)
-		complain("interrupted; what was written is in %s", job->temporary);
+	if (must_keep(job))
+		complain("interrupted; what was written is in %s%s", job->temporary,
+			 job->flags & CHECKPOINT_STOP ? ", the processes may be stopped" : "");
 	else
 		unlink(job->temporary);
 }
@@ -192,7 +207,7 @@ static int write_image(struct job *job, int fd)
 		.fd = fd,
 		.interrupted = clean_up,
 		.arg = job,
-		.needed = job->temporary && !(job->flags & CHECKPOINT_KILL),
+		.needed = job->temporary && !must_keep(job),
 	});
 	ret = ckpt_checkpoint(job->pid, job->flags, fd, job->externals, job->log);
 	watch_stop();
@@ -213,23 +228,52 @@ static int checkpoint_to_stdout(struct job *job)
 	return write_image(job, STDOUT_FILENO);
 }
 
-static int checkpoint_to_file(struct job *job)
+static int open_output(const struct job *job, struct ckpt_output **out)
 {
-	bool keep = job->flags & CHECKPOINT_KILL;
-	struct ckpt_output *out;
-	char *name;
-	int id;
-	int ret;
+	int ret = ckpt_output_open(job->output, must_keep(job), out);
 
-	ret = ckpt_output_open(job->output, keep, &out);
 	if (ret) {
 		complain("%s: %s", job->output, strerror(-ret));
 		return ret;
 	}
-	if (!is_image_file(ckpt_output_fd(out), job->output)) {
-		ckpt_output_discard(out);
-		return -1;
-	}
+	if (is_image_file(ckpt_output_fd(*out), job->output))
+		return 0;
+	ckpt_output_discard(*out);
+	return -1;
+}
+
+/* Where the image is after all; without a temporary name it has not stayed. */
+static void report_commit(const struct job *job, int error, const char *name)
+{
+	const char *stopped = job->flags & CHECKPOINT_STOP ? "; the processes are stopped" : "";
+
+	if (!must_keep(job) || !name)
+		complain("%s: %s%s", job->output, strerror(-error), stopped);
+	else
+		complain("%s: %s; the image is in %s%s", job->output, strerror(-error),
+			 access(name, F_OK) ? job->output : name, stopped);
+}
+
+static int commit(const struct job *job, struct ckpt_output *out)
+{
+	char *name = job->temporary ? must(strdup(job->temporary)) : NULL;
+	int ret = ckpt_output_commit(out);
+
+	if (ret)
+		report_commit(job, ret, name);
+	free(name);
+	return ret;
+}
+
+static int checkpoint_to_file(struct job *job)
+{
+	struct ckpt_output *out;
+	int ret;
+	int id;
+
+	ret = open_output(job, &out);
+	if (ret)
+		return ret;
 	job->temporary = ckpt_output_name(out);
 	id = write_image(job, ckpt_output_fd(out));
 	/* 0: we were in the tree ourselves, and this is the restarted one */
@@ -238,13 +282,7 @@ static int checkpoint_to_file(struct job *job)
 			ckpt_output_discard(out);
 		return id;
 	}
-	name = job->temporary ? must(strdup(job->temporary)) : NULL;
-	ret = ckpt_output_commit(out);
-	if (ret && keep && name)
-		complain("%s: %s; the image is in %s", job->output, strerror(-ret), name);
-	else if (ret)
-		complain("%s: %s", job->output, strerror(-ret));
-	free(name);
+	ret = commit(job, out);
 	return ret ? ret : id;
 }
 
@@ -254,14 +292,13 @@ int cmd_checkpoint(int argc, char **argv)
 	int ret;
 
 	parse(&job, argc, argv, "ce:jKl:hkso:", checkpoint_options);
-	ret = prepare(&job);
+	ret = prepare(&job, STDOUT_FILENO);
 	if (!ret) {
-		if (!strcmp(job.output, "-"))
+		if (to_stdout(&job))
 			ret = checkpoint_to_stdout(&job);
 		else
 			ret = checkpoint_to_file(&job);
-		if (report_log_write(job.log_fd, job.log_path, job.log))
-			ret = -1;
+		report_log_write(job.log_fd, job.log_path, job.log);
 	}
 	if (ret >= 0)
 		report_warnings(job.log);
@@ -315,11 +352,10 @@ int cmd_check(int argc, char **argv)
 	int ret;
 
 	parse(&job, argc, argv, "ce:jKl:h", check_options);
-	ret = prepare(&job);
+	ret = prepare(&job, -1);
 	if (!ret) {
 		ret = run_check(&job);
-		if (report_log_write(job.log_fd, job.log_path, job.log))
-			ret = -1;
+		report_log_write(job.log_fd, job.log_path, job.log);
 	}
 	release(&job);
 	return ret < 0;

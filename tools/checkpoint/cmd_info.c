@@ -75,6 +75,7 @@ int cmd_info(int argc, char **argv)
 	watch_start(&(struct watch) { .title = "reading", .fd = fd, .reading = true });
 	ret = read_image(&info, image, path);
 	watch_stop();
+	watch_unblock();
 	if (!ret && json)
 		ret = info_print_json(&info);
 	else if (!ret)

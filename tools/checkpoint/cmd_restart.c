@@ -114,13 +114,13 @@ static void release(struct job *job)
 		close(job->image_fd);
 }
 
-/* A pid is no secret, as an image is; an older file keeps its mode. */
-static void set_pidfile_mode(const struct job *job)
+/* A pid is no secret, as an image is; an older file of ours keeps its mode. */
+static void set_pidfile_mode(const struct job *job, const struct stat *old)
 {
 	mode_t mask = umask(0);
 
 	umask(mask);
-	if (access(job->pidfile, F_OK))
+	if (!old || (S_ISREG(old->st_mode) && old->st_uid != geteuid()))
 		(void)!fchmod(ckpt_output_fd(job->pidfile_out), 0666 & ~mask);
 }
 
@@ -130,16 +130,23 @@ static void set_pidfile_mode(const struct job *job)
  */
 static int open_pidfile(struct job *job)
 {
+	struct stat old, image;
+	bool exists;
 	int ret;
 
 	if (!job->pidfile)
 		return 0;
+	exists = !stat(job->pidfile, &old);
+	if (exists && !fstat(job->image_fd, &image) && is_same_file(&old, &image)) {
+		complain("%s: the pidfile and the image are the same file", job->pidfile);
+		return -1;
+	}
 	ret = ckpt_output_open(job->pidfile, false, &job->pidfile_out);
 	if (ret) {
 		complain("%s: %s", job->pidfile, strerror(-ret));
 		return ret;
 	}
-	set_pidfile_mode(job);
+	set_pidfile_mode(job, exists ? &old : NULL);
 	return 0;
 }
 
@@ -170,7 +177,8 @@ static int prepare(struct job *job)
 	job->image_fd = open_image(job->input);
 	if (job->image_fd < 0 || !is_image_file(job->image_fd, image_name(job->input)))
 		return -1;
-	if (open_pidfile(job) || report_log_open(job->log_path, &job->log_fd))
+	if (open_pidfile(job) ||
+	    report_log_open(job->log_path, NULL, job->image_fd, &job->log_fd))
 		return -1;
 	return open_externals(job);
 }

@@ -46,6 +46,7 @@ int cmd_verify(int argc, char **argv)
 	watch_start(&(struct watch) { .title = "verifying", .fd = fd, .reading = true });
 	ret = ckpt_image_verify(image);
 	watch_stop();
+	watch_unblock();
 	if (ret)
 		complain("%s: %s", path, ckpt_image_error(image));
 	ckpt_image_close(image);

@@ -13,7 +13,13 @@
 #ifndef __counted_by	/* in headers of the system that are older than ours */
 #define __counted_by(...)
 #endif
+#if __has_include("linux/lsm.h")
 #include <linux/lsm.h>
+#else	/* came with Linux 6.8 */
+#define LSM_ID_SELINUX		101
+#define LSM_ID_SMACK		102
+#define LSM_ID_APPARMOR		104
+#endif
 
 #include "ckpt.h"
 #include "info.h"
@@ -503,7 +509,7 @@ static void find_relations(struct info *info)
 			leader = task;
 		if (leader)
 			leader->nr_threads++;
-		task->leader = leader ? leader - info->tasks : i;
+		task->leader = leader ? (size_t)(leader - info->tasks) : i;
 		task->parent = parent < i ? info->tasks[parent].leader : CKPT_TASK_NONE;
 		if (!(task->tree.flags & CKPT_TASKF_SHARE_VM))
 			continue;

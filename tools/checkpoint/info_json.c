@@ -3,6 +3,7 @@
  * ckpt info --json. ckpt(1) describes the members.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,29 +13,47 @@
 #include "ckpt.h"
 #include "info.h"
 
-/* JSON is Unicode; bytes of a name that are not become \xNN. */
-static json_t *text(const char *bytes)
+/* @all: all that is not ASCII is escaped. NULL if the result is not UTF-8. */
+static json_t *escaped(const char *bytes, bool all)
 {
+	char *copy = must(malloc(4 * strlen(bytes) + 1));
+	char *to = copy;
 	json_t *json;
-	char *copy;
-	char *to;
 
-	if (!bytes)
-		return json_null();
-	json = json_string(bytes);
-	if (json)
-		return json;
-	copy = must(malloc(4 * strlen(bytes) + 1));
-	to = copy;
 	for (; *bytes; bytes++) {
 		unsigned char c = *bytes;
 
-		to += sprintf(to, c < 0x80 ? "%c" : "\\x%02x", c);
+		if (c == '\\')
+			to += sprintf(to, "\\\\");
+		else
+			to += sprintf(to, c >= 0x80 && all ? "\\x%02x" : "%c", c);
 	}
 	*to = '\0';
 	json = json_string(copy);
 	free(copy);
 	return json;
+}
+
+/*
+ * JSON is Unicode; where a name is not, its bytes become \xNN. A backslash is always
+ * two, or it could not be told from that.
+ */
+static json_t *text(const char *bytes)
+{
+	json_t *json;
+
+	if (!bytes)
+		return json_null();
+	json = escaped(bytes, false);
+	return json ? json : escaped(bytes, true);
+}
+
+/* The integers of jansson have a sign: what is larger is a string. */
+static json_t *number(__u64 value)
+{
+	if (value <= INT64_MAX)
+		return json_integer(value);
+	return json_sprintf("%llu", (unsigned long long)value);
 }
 
 static json_t *build_id(const __u8 *id)
@@ -56,20 +75,20 @@ static json_t *image(const struct info *info)
 {
 	const struct ckpt_rec_header *h = &info->header;
 
-	return json_pack("{s:I, s:i, s:o, s:I, s:I, s:b, s:b, s:b, s:I, s:o, s:o, s:I, s:I}",
-			 "size", (json_int_t)info->size,
+	return json_pack("{s:o, s:i, s:o, s:o, s:o, s:b, s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
+			 "size", number(info->size),
 			 "version", (int)h->version,
 			 "kernel", text(h->release),
-			 "time_ns", (json_int_t)h->time_ns,
-			 "checkpoint_id", (json_int_t)h->id,
+			 "time_ns", number(h->time_ns),
+			 "checkpoint_id", number(h->id),
 			 "container", !(h->flags & CKPT_IMAGE_SUBTREE),
 			 "self", !!(h->flags & CKPT_IMAGE_SELF),
 			 "shell_job", !!(h->flags & CKPT_IMAGE_SHELL_JOB),
-			 "xfeatures", (json_int_t)info->arch.xfeatures,
+			 "xfeatures", number(info->arch.xfeatures),
 			 "vdso_build_id", build_id(info->arch.vdso_build_id),
 			 "vdso32_build_id", vdso32(info),
-			 "stored_bytes", (json_int_t)info->data_len,
-			 "cow_bytes", (json_int_t)info->cow_len);
+			 "stored_bytes", number(info->data_len),
+			 "cow_bytes", number(info->cow_len));
 }
 
 static const char *state(const struct info_task *task)
@@ -153,8 +172,8 @@ static json_t *file(const struct info_object *file)
 	switch (file->kind) {
 	case CKPT_REC_FILE_PATH:
 		json_object_set_new(json, "path", text(file->text));
-		json_object_set_new(json, "inode", json_integer(file->ino));
-		json_object_set_new(json, "size", json_integer(file->size));
+		json_object_set_new(json, "inode", number(file->ino));
+		json_object_set_new(json, "size", number(file->size));
 		break;
 	case CKPT_REC_FILE_PIPE:
 		json_object_set_new(json, "pipe", json_integer(file->ref));
@@ -166,12 +185,12 @@ static json_t *file(const struct info_object *file)
 		json_object_set_new(json, "shmem", json_integer(file->ref));
 		break;
 	case CKPT_REC_FILE_SHM:
-		json_object_set_new(json, "shmid", json_integer(file->ino));
-		json_object_set_new(json, "size", json_integer(file->size));
+		json_object_set_new(json, "shmid", number(file->ino));
+		json_object_set_new(json, "size", number(file->size));
 		json_object_set_new(json, "removed", reference(file->ref));
 		break;
 	case CKPT_REC_FILE_EVENTFD:
-		json_object_set_new(json, "count", json_integer(file->size));
+		json_object_set_new(json, "count", number(file->size));
 		break;
 	default:
 		json_object_set_new(json, "record_type", json_integer(file->kind));
@@ -196,13 +215,13 @@ static json_t *fd_table(const struct info_object *table)
 
 static json_t *memory(const struct info_object *mm)
 {
-	return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:b, s:o}",
+	return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o, s:b, s:o}",
 			 "mappings", (int)mm->nr,
 			 "memory_policies", (int)mm->nr_policies,
 			 "aio_contexts", (int)mm->nr_aio,
-			 "mapped_bytes", (json_int_t)mm->size,
-			 "stored_bytes", (json_int_t)mm->data_len,
-			 "cow_bytes", (json_int_t)mm->cow_len,
+			 "mapped_bytes", number(mm->size),
+			 "stored_bytes", number(mm->data_len),
+			 "cow_bytes", number(mm->cow_len),
 			 "ia32", mm->ia32,
 			 "exe", reference(mm->ref));
 }
@@ -212,21 +231,21 @@ static json_t *object(const struct info *info, const struct info_object *object)
 {
 	switch (object->type) {
 	case CKPT_OBJ_PIPE:
-		return json_pack("{s:s, s:I, s:I, s:o}", "type", "pipe",
-				 "waiting_bytes", (json_int_t)object->size,
+		return json_pack("{s:s, s:o, s:I, s:o}", "type", "pipe",
+				 "waiting_bytes", number(object->size),
 				 "capacity", (json_int_t)object->nr,
 				 "path", object->text && *object->text ?
 				 text(object->text) : json_null());
 	case CKPT_OBJ_SHMEM:
-		return json_pack("{s:s, s:o, s:I, s:I}", "type", "shmem",
+		return json_pack("{s:s, s:o, s:o, s:o}", "type", "shmem",
 				 "name", text(object->text),
-				 "size", (json_int_t)object->size,
-				 "stored_bytes", (json_int_t)object->data_len);
+				 "size", number(object->size),
+				 "stored_bytes", number(object->data_len));
 	case CKPT_OBJ_SHM:
-		return json_pack("{s:s, s:I, s:I, s:I}", "type", "sysv_shm",
-				 "shmid", (json_int_t)object->ino,
-				 "size", (json_int_t)object->size,
-				 "stored_bytes", (json_int_t)object->data_len);
+		return json_pack("{s:s, s:o, s:o, s:o}", "type", "sysv_shm",
+				 "shmid", number(object->ino),
+				 "size", number(object->size),
+				 "stored_bytes", number(object->data_len));
 	case CKPT_OBJ_FILE:
 		return json_pack("{s:s, s:o}", "type", "file", "file", file(object));
 	case CKPT_OBJ_MM:
@@ -290,7 +309,7 @@ int info_print_json(const struct info *info)
 	int ret = -ENOMEM;
 
 	if (json)
-		ret = json_dumpf(json, stdout, JSON_INDENT(2)) ? -EIO : 0;
+		ret = json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII) ? -EIO : 0;
 	if (ret)
 		complain("cannot write JSON: %s", strerror(-ret));
 	else

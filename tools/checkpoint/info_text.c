@@ -13,16 +13,40 @@
 
 #define MAX_INDENT	20
 
+/* Bytes of the character of UTF-8 at @p; 0 if there is none, or a C1 control. */
+static int utf8_length(const unsigned char *p)
+{
+	static const unsigned int least[] = { [2] = 0xa0, [3] = 0x800, [4] = 0x10000 };
+	int len = *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+	unsigned int code = *p & (0x7f >> len);
+
+	for (int i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3f);
+	}
+	return code >= least[len] ? len : 0;
+}
+
+static int printable_length(const unsigned char *p)
+{
+	if (*p >= 0x80)
+		return utf8_length(p);
+	return *p >= ' ' && *p != 0x7f;
+}
+
 /* Names come from an image: they must not control the terminal. */
 static void put_text(const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = *text;
+	const unsigned char *p = (const unsigned char *)text;
 
-		if (c < ' ' || c == 0x7f)
-			printf("\\%03o", c);
-		else
-			putchar(c);
+	while (*p) {
+		int len = printable_length(p);
+
+		if (!len)
+			printf("\\%03o", *p++);
+		for (; len; len--)
+			putchar(*p++);
 	}
 }
 

@@ -169,13 +169,21 @@ struct ckpt_output;
  * ckpt_output_open - begin to write @path; *@out is set on success
  * @keep: the only copy of something: keep the file, under a temporary name, when
  *        it cannot be made durable, and when the process ends before that
+ *
+ * Return: 0, -EISDIR if @path ends with a slash, -ELOOP if it was changed meanwhile;
+ * errors of stat(2) and open(2).
  */
 int ckpt_output_open(const char *path, bool keep, struct ckpt_output **out);
 /** ckpt_output_fd - the descriptor for ckpt_checkpoint() */
 int ckpt_output_fd(const struct ckpt_output *out);
 /** ckpt_output_name - the temporary name of the file, NULL if it has none */
 const char *ckpt_output_name(const struct ckpt_output *out);
-/** ckpt_output_commit - make the file durable, give it its name, free @out */
+/**
+ * ckpt_output_commit - make the file durable, give it its name, free @out
+ *
+ * Return: 0, or an error. The file is then gone, or with "keep" under its temporary
+ * name; but where only its directory could not be synced, under its own.
+ */
 int ckpt_output_commit(struct ckpt_output *out);
 /** ckpt_output_discard - remove what was written and free @out; NULL is allowed */
 void ckpt_output_discard(struct ckpt_output *out);

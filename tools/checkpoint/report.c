@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ckpt.h"
@@ -55,34 +56,61 @@ void report_warnings(const struct ckpt_log *log)
 		complain("warning: %u more, see --log", nr - WARNINGS_SHOWN);
 }
 
-int report_log_open(const char *path, int *fd)
+bool is_same_file(const struct stat *a, const struct stat *b)
 {
-	if (!path)
-		return 0;
-	*fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (*fd >= 0)
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_image(int fd, const char *image, int image_fd)
+{
+	struct stat log, st;
+
+	if (fstat(fd, &log) || (image ? stat(image, &st) : fstat(image_fd, &st)))
+		return false;
+	return is_same_file(&log, &st);
+}
+
+/* It is emptied only when it is known not to be the image. */
+static int begin_log(int fd, const char *path, const char *image, int image_fd)
+{
+	if (is_image(fd, image, image_fd)) {
+		complain("%s: the log and the image are the same file", path);
+		return -1;
+	}
+	/* EINVAL: a pipe or a device, which has no length */
+	if (!ftruncate(fd, 0) || errno == EINVAL)
 		return 0;
 	complain("%s: %s", path, strerror(errno));
 	return -1;
 }
 
-int report_log_write(int fd, const char *path, const struct ckpt_log *log)
+int report_log_open(const char *path, const char *image, int image_fd, int *fd)
+{
+	if (!path)
+		return 0;
+	*fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (*fd >= 0)
+		return begin_log(*fd, path, image, image_fd);
+	complain("%s: %s", path, strerror(errno));
+	return -1;
+}
+
+void report_log_write(int fd, const char *path, const struct ckpt_log *log)
 {
 	const char *text;
 	size_t len;
 
 	if (fd < 0)
-		return 0;
+		return;
 	text = ckpt_log_text(log, &len);
 	while (len) {
 		ssize_t n = write(fd, text, len);
 
 		if (n < 0) {
 			complain("%s: %s", path, strerror(errno));
-			return -1;
+			return;
 		}
 		text += n;
 		len -= n;
 	}
-	return 0;
 }

@@ -23,16 +23,23 @@ static pthread_t thread;
 static struct watch watch;
 static bool terminal, running, shown;
 
+static bool is_ignored(int sig)
+{
+	struct sigaction action;
+
+	return !sigaction(sig, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
 void watch_signals(sigset_t *set)
 {
+	static const int signals[] = {
+		SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2,
+	};
+
 	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
-	sigaddset(set, SIGALRM);
-	sigaddset(set, SIGUSR1);
-	sigaddset(set, SIGUSR2);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (!is_ignored(signals[i]))
+			sigaddset(set, signals[i]);
 }
 
 static double now(void)
@@ -139,4 +146,12 @@ void watch_stop(void)
 	pthread_join(thread, NULL);
 	running = false;
 	erase();
+}
+
+void watch_unblock(void)
+{
+	sigset_t set;
+
+	watch_signals(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

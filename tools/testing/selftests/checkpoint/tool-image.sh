@@ -148,6 +148,56 @@ ok = root["pid"] == int(sys.argv[1]) and root["comm"] == "sleep" \
 sys.exit(not ok)' "$pid" "$work"
 }
 
+# Both C1 controls that a terminal may know, a backslash, and a letter.
+test_names_are_harmless()
+{
+	local name=$'c1\302\233\233back\\slash\303\244'
+	stop
+	: >"$name" && exec 7<"$name" || return
+	start sleep 60
+	exec 7<&-
+	$ckpt checkpoint --container --kill -o image "$pid" && gone "$pid" &&
+		$ckpt info image >text || return
+	LC_ALL=C grep -qF 'c1\302\233\233back\slash'$'\303\244' text || return
+	$ckpt info --json image | python3 -c '
+import json, sys
+name = r"/c1\xc2\x9b\x9bback\\slash\xc3\xa4"
+files = [o["file"] for o in json.load(sys.stdin)["objects"] if o["type"] == "file"]
+sys.exit(not any((f.get("path") or "").endswith(name) for f in files))' || return
+	rm "$name"
+	! $ckpt restart -d -i image 2>stderr && stderr_is_one_line &&
+		! LC_ALL=C grep -qP '[\x80-\x9f]' stderr
+}
+
+test_large_number()
+{
+	rm -f ready
+	start python3 -c '
+import os, time
+os.eventfd_write(os.eventfd(0), 2 ** 63)
+open("ready", "w").close()
+time.sleep(60)'
+	wait_until test -e ready && sleep 0.3
+	$ckpt checkpoint --container -o image "$pid" || return
+	$ckpt info --json image | grep -q '"count": "9223372036854775808"'
+}
+
+# Nobody reads what it prints.
+test_info_ends()
+{
+	local info
+	mkfifo full && exec 9<>full && head -c 65536 /dev/zero >&9 || return
+	$ckpt info image >full 9>&- &
+	info=$!
+	sleep 1
+	kill -TERM "$info"
+	sleep 1
+	kill -KILL "$info" 2>/dev/null
+	exec 9>&-
+	wait "$info" 2>/dev/null
+	[ $? = $((128 + 15)) ]
+}
+
 # What a container runtime does, and the program of the tutorial.
 write_programs()
 {
@@ -267,6 +317,9 @@ tests=(
 	verify 'verify finds what is truncated, added or changed'
 	json 'info --json'
 	info 'info shows the tree, its files and its memory'
+	names_are_harmless 'names cannot control a terminal'
+	large_number 'info --json has numbers of 64 bits'
+	info_ends 'a signal ends info while it prints'
 	library 'a program with libckpt, shared and static'
 	library_symbols 'libckpt has the functions of its header'
 	saves_itself 'a program saves itself'

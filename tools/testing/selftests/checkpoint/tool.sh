@@ -54,6 +54,20 @@ test_passes_signals_on()
 	[ $? = 3 ] && [ "$(cat out)" = caught ]
 }
 
+# What nohup(1) protects us from, it protects the root from, too.
+test_ignored_signals()
+{
+	local restart
+	start_seven
+	$ckpt checkpoint --container --kill -o image "$pid" && gone "$pid" || return
+	(trap '' HUP; exec $ckpt restart -i image) &
+	restart=$!
+	sleep 0.5
+	kill -HUP "$restart"
+	wait "$restart"
+	[ $? = 7 ]
+}
+
 test_pipes()
 {
 	start_seven
@@ -159,12 +173,13 @@ test_restart_stopped()
 	grep -q '^State:.T' "/proc/$pid/status"
 }
 
+user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+chmod 711 .
+
 # It takes privilege to restart only.
 test_user()
 {
-	local user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	stop
-	chmod 711 .
 	mkdir -m 777 user
 	setsid "${user[@]}" sleep 600 </dev/null >out 2>err &
 	pid=$!
@@ -181,12 +196,126 @@ test_user()
 		$ckpt verify user/image && $ckpt verify user/other
 }
 
-# A program whose standard output is read by somebody outside.
+# The program of the test before. What cannot be read cannot be synced.
+test_unreadable_directory()
+{
+	mkdir -m 300 blind && chown 65534 blind || return
+	"${user[@]}" $ckpt checkpoint --container -o blind/image "$pid" &&
+		"${user[@]}" $ckpt checkpoint --container --kill -o blind/image "$pid" &&
+		gone "$pid" && $ckpt verify blind/image && [ "$(ls blind)" = image ]
+}
+
+# What others have put where we write to decides nothing.
+test_sticky_directory()
+{
+	local sysctl=/proc/sys/fs/protected_symlinks old status
+	start sleep 60
+	old=$(cat $sysctl)
+	mkdir -m 1777 sticky && echo precious >victim || return
+	"${user[@]}" ln -s "$work/victim" sticky/link
+	"${user[@]}" sh -c 'umask 0; : >sticky/file'
+	echo 1 >$sysctl
+	$ckpt checkpoint --container -o sticky/link "$pid" 2>stderr
+	status=$?
+	echo "$old" >$sysctl
+	[ $status = 1 ] && stderr_is_one_line && [ "$(cat victim)" = precious ] || return
+	$ckpt checkpoint --container -o sticky/file "$pid" &&
+		[ "$(stat -c '%u %a' sticky/file)" = "0 600" ]
+}
+
+# the program of the test before
+test_names()
+{
+	local name
+	$ckpt checkpoint --container -o image "$pid" || return
+	for name in '' none/ none/x; do
+		$ckpt checkpoint --container -o "$name" "$pid" 2>stderr
+		[ $? = 1 ] && stderr_is_one_line && grep -q "^ckpt: $name: " stderr || return
+		$ckpt restart -d -p "$name" -i image 2>stderr
+		[ $? = 125 ] && stderr_is_one_line && grep -q "^ckpt: $name: " stderr || return
+	done
+	: >target && ln -s target link && ln -s nowhere dangling || return
+	$ckpt checkpoint --container -o link "$pid" && [ -L link ] && [ -s target ] &&
+		$ckpt checkpoint --container -o dangling "$pid" && [ ! -L dangling ] &&
+		[ ! -e nowhere ]
+}
+
+# injected ERROR OPTION...: a checkpoint of $pid to "late", with the error
+injected()
+{
+	rm -f late*
+	strace -f -qq -o trace -e "inject=$1" \
+		$ckpt checkpoint --container "${@:2}" -o late "$pid" 2>stderr
+	[ $? = 1 ] && stderr_is_one_line && $ckpt verify late*
+}
+
+# Who has lost the processes, or finds them stopped, is told where the image is.
+test_late_failure()
+{
+	injected rename:error=EACCES --leave-stopped && [ ! -e late ] &&
+		grep -q 'the image is in late\.[^;]*; the processes are stopped$' stderr &&
+		grep -q '^State:.T' "/proc/$pid/status" && kill -CONT "$pid" || return
+	# that of the directory, after the one for a name to begin with and the file's
+	injected fsync:error=EIO:when=3 --leave-stopped && [ -e late ] &&
+		grep -q 'the image is in late; the processes are stopped$' stderr &&
+		kill -CONT "$pid" || return
+	injected rename:error=EACCES --kill && gone "$pid" &&
+		grep -q 'the image is in late\.[^;]*$' stderr
+}
+
+test_file_size_limit()
+{
+	local option
+	stop
+	start sleep 60
+	for option in --container --kill; do
+		(ulimit -f 10; exec $ckpt checkpoint $option -o limited "$pid" 2>stderr)
+		[ $? = 1 ] && stderr_is_one_line && [ -z "$(find . -name 'limited*')" ] &&
+			runs sleep || return
+	done
+}
+
+# the program of the test before
+test_closed_stdio()
+{
+	$ckpt checkpoint --container --kill -o image -l log "$pid" <&- >&- 2>&- &&
+		gone "$pid" && $ckpt verify image || return
+	$ckpt restart -d -i image -p pidfile -l log <&- >&- 2>&- && runs sleep &&
+		[ "$(cat pidfile)" = "$pid" ] || return
+	! $ckpt checkpoint --container "$pid" >&- 2>stderr && stderr_is_one_line
+}
+
+same_file()
+{
+	stderr_is_one_line && grep -q 'are the same file$' stderr && cmp image copy
+}
+
+# the program of the test before
+test_log_is_not_the_image()
+{
+	local name
+	$ckpt checkpoint --container --kill -o image "$pid" && gone "$pid" || return
+	cp image copy && ln -s image alias || return
+	for name in image alias; do
+		$ckpt restart -d -i image -l "$name" 2>stderr
+		[ $? = 125 ] && same_file || return
+		$ckpt restart -d -l "$name" <image 2>stderr
+		[ $? = 125 ] && same_file || return
+		$ckpt restart -d -i image -p "$name" 2>stderr
+		[ $? = 125 ] && same_file || return
+		! $ckpt checkpoint -o image -l "$name" 4194300 2>stderr && same_file || return
+		! $ckpt checkpoint -l "$name" 4194300 >>image 2>stderr && same_file || return
+	done
+	head -c 100000 /dev/zero >log
+	$ckpt restart -d -i image -l log && runs sleep && [ "$(stat -c %s log)" -lt 100000 ]
+}
+
+# A program whose standard output is read by somebody outside, through the FIFO $1.
 start_leaky()
 {
-	mkfifo fifo
-	cat fifo >/dev/null &
-	setsid sleep 60 </dev/null >fifo 2>err &
+	mkfifo "$1"
+	cat "$1" >/dev/null &
+	setsid sleep 60 </dev/null >"$1" 2>err &
 	pid=$!
 	sleep 0.3
 }
@@ -194,7 +323,7 @@ start_leaky()
 test_failure_keeps_old_image()
 {
 	stop
-	start_leaky
+	start_leaky fifo
 	echo precious >old
 	! $ckpt checkpoint --container --kill -o old "$pid" 2>stderr && stderr_is_one_line &&
 		[ "$(cat old)" = precious ] && [ -z "$(find . -name 'old.*')" ] &&
@@ -309,6 +438,15 @@ test_log()
 		grep -Eq '^(error|refuse) [0-9]+ [0-9-]+ [^ ]+ .*socket' log
 }
 
+# What the log is about has happened; the warning is not lost.
+test_log_full()
+{
+	stop
+	start_leaky outside
+	$ckpt checkpoint --kill --log /dev/full -o image "$pid" 2>stderr && gone "$pid" &&
+		grep -q '^ckpt: /dev/full: ' stderr && grep -q '^ckpt: warning: ' stderr
+}
+
 test_no_such_process()
 {
 	! $ckpt checkpoint -o none 4194300 2>stderr && stderr_is_one_line && [ ! -e none ]
@@ -386,6 +524,7 @@ tests=(
 	any_number_of_times 'an image restarts any number of times'
 	signal_status 'a root killed by a signal is told as 128+n'
 	passes_signals_on 'signals are passed on to the root'
+	ignored_signals 'signals that are ignored are not passed on'
 	pipes 'checkpoint and restart through pipes'
 	stream 'one pipe from checkpoint to restart'
 	detach 'restart --detach --pidfile'
@@ -395,6 +534,13 @@ tests=(
 	restart_stopped 'restart --stopped'
 	no_time_namespace 'restart --no-time-namespace'
 	user 'a user saves a program of its own'
+	unreadable_directory 'an image in a directory that cannot be read'
+	sticky_directory 'links and files of others in a sticky directory'
+	names 'names that cannot be, and links'
+	late_failure 'an image that gets no name is not lost'
+	file_size_limit 'an image larger than a file may be'
+	closed_stdio 'closed standard input, output and error'
+	log_is_not_the_image 'neither log nor pidfile replaces the image'
 	failure_keeps_old_image 'a failed checkpoint leaves the old image alone'
 	external 'an external file, and a path in its place'
 	external_descriptor 'a descriptor of ours in place of an external file'
@@ -403,6 +549,7 @@ tests=(
 	check_lists_all 'check lists all reasons'
 	check_is_harmless 'check leaves no trace'
 	log 'all is in the log'
+	log_full 'a log that cannot be written'
 	no_such_process 'no such process'
 	line_is_one_write 'a line on stderr is one write'
 	version 'ckpt --version'
