@@ -192,6 +192,22 @@ static int ckpt_write_dead(struct ckpt_ctx *ctx)
 	return err;
 }
 
+/*
+ * A tree that was sent a signal from here on is not killed. So most of the image
+ * gets to its disk before: what is left takes little time.
+ */
+static int ckpt_begin_tasks(struct ckpt_ctx *ctx)
+{
+	int err;
+
+	if (!(ctx->flags & CHECKPOINT_KILL))
+		return 0;
+	err = ckpt_stream_sync(ctx);
+	if (!err)
+		ckpt_signals_note(ctx);
+	return err;
+}
+
 static int ckpt_write_all(struct ckpt_ctx *ctx)
 {
 	int err;
@@ -203,8 +219,8 @@ static int ckpt_write_all(struct ckpt_ctx *ctx)
 		err = ckpt_tree_write(ctx);
 	if (!err)
 		err = ckpt_obj_write_all(ctx);
-	if (!err && ctx->flags & CHECKPOINT_KILL)
-		ckpt_signals_note(ctx);
+	if (!err)
+		err = ckpt_begin_tasks(ctx);
 	if (!err)
 		err = ckpt_write_tasks(ctx);
 	if (!err)

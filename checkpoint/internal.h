@@ -213,9 +213,11 @@ bool ckpt_in_vfork(struct task_struct *task);
 struct ckpt_task *ckpt_vfork_child(struct ckpt_ctx *ctx, struct task_struct *task);
 int ckpt_vfork_busy(struct ckpt_ctx *ctx, struct task_struct *task);
 
-/* finish.c: what becomes of the tree after a successful checkpoint */
+/* signals.c: CHECKPOINT_KILL */
 void ckpt_signals_note(struct ckpt_ctx *ctx);
 int ckpt_signals_recheck(struct ckpt_ctx *ctx);	/* none came since they were noted */
+
+/* finish.c: what becomes of the tree after a successful checkpoint */
 int ckpt_kill_tree(struct ckpt_ctx *ctx);
 void ckpt_stop_tree(struct ckpt_ctx *ctx);
 
@@ -249,6 +251,7 @@ long ckpt_do_restart(struct ckpt_ctx *ctx);
 int ckpt_stream_open_write(struct ckpt_ctx *ctx);
 int ckpt_stream_open_read(struct ckpt_ctx *ctx);
 int ckpt_stream_trailer(struct ckpt_ctx *ctx);	/* writes it and flushes; or reads and checks it */
+bool ckpt_stream_is_file(const struct ckpt_ctx *ctx);
 int ckpt_stream_sync(struct ckpt_ctx *ctx);
 void ckpt_stream_close(struct ckpt_ctx *ctx);
 

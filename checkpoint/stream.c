@@ -306,8 +306,17 @@ int ckpt_stream_trailer(struct ckpt_ctx *ctx)
 }
 
 /**
- * ckpt_stream_sync() - see to it that the image outlasts a crash
- * @ctx: the checkpoint, whose image is complete
+ * ckpt_stream_is_file() - can the caller still give up a complete image?
+ * @ctx: the checkpoint
+ */
+bool ckpt_stream_is_file(const struct ckpt_ctx *ctx)
+{
+	return S_ISREG(file_inode(ctx->image_file)->i_mode);
+}
+
+/**
+ * ckpt_stream_sync() - see to it that what is written outlasts a crash
+ * @ctx: the checkpoint
  *
  * A disk may be full, or a server gone, without a write that tells: the page
  * cache took it all. Pipes and sockets have nowhere else to put it.

@@ -119,6 +119,7 @@ static bool wait_paused(int where)
 struct call {
 	struct subject *s;
 	uint64_t flags;
+	int pipe;	/* 0: the image goes to a file */
 	long ret;
 };
 
@@ -126,7 +127,10 @@ static void *call_checkpoint(void *arg)
 {
 	struct call *call = arg;
 
-	call->ret = subject_checkpoint(call->s, call->flags);
+	if (call->pipe)
+		call->ret = subject_checkpoint_to(call->s, call->pipe, call->flags);
+	else
+		call->ret = subject_checkpoint(call->s, call->flags);
 	return NULL;
 }
 
@@ -636,6 +640,29 @@ TEST_F(reverse, signal_before_the_trailer)
 TEST_F(reverse, signal_after_the_trailer)
 {
 	late_run(_metadata, self, subject_with_handler, SIGUSR1, COMPLETE, send_to_process);
+}
+
+/* Who reads the pipe may have restarted it: it must not run twice. */
+TEST_F(reverse, signal_after_the_trailer_in_a_pipe)
+{
+	int fds[2];
+
+	late_signal = SIGUSR1;
+	ASSERT_EQ(pipe(fds), 0);
+	ASSERT_GE(fcntl(fds[1], F_SETPIPE_SZ, 1 << 20), 1 << 20);
+	self->call.pipe = fds[1];
+	ASSERT_TRUE(subject_start(&self->s, subject_with_handler)) subject_print(&self->s);
+	ASSERT_TRUE(begin_at(self, COMPLETE));
+	ASSERT_EQ(kill(self->s.pid, SIGUSR1), 0);
+	EXPECT_GT(end(self), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(subject_restart_from(&self->s, fds[0], 0), self->s.pid) subject_print(&self->s);
+	close(fds[0]);
+	close(fds[1]);
+	/* now it is alive, and its sender is told the truth */
+	EXPECT_EQ(kill(self->s.pid, SIGUSR1), 0);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
 }
 
 TEST_F(reverse, signal_to_a_thread)
