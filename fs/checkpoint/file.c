@@ -363,12 +363,14 @@ static bool has_error_underneath(struct file *file)
 }
 
 /* A file that is opened again has no errors before that. Memory tells none at all. */
-static bool has_untold_error(struct file *file)
+static const char *untold_error(struct file *file)
 {
 	if (!file->f_op->fsync || file->f_op->fsync == noop_fsync)
-		return false;
-	return filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err)) ||
-	       has_error_underneath(file);
+		return NULL;
+	if (filemap_check_wb_err(file->f_mapping, READ_ONCE(file->f_wb_err)))
+		return "a write error that fsync() has not told yet";
+	return has_error_underneath(file) ? "a write error that fsync() may not have told yet" :
+					    NULL;
 }
 
 /* What no kind can bring back. */
@@ -376,6 +378,7 @@ static int check_common(struct ckpt_ctx *ctx, struct file *file)
 {
 	unsigned int unknown = file->f_flags & ~(VALID_OPEN_FLAGS | __FMODE_EXEC);
 	struct fown_struct *owner = READ_ONCE(file->f_owner);
+	const char *untold = untold_error(file);
 	int err = 0;
 
 	if (unknown)
@@ -386,9 +389,8 @@ static int check_common(struct ckpt_ctx *ctx, struct file *file)
 	if (!err && owner && (owner->pid || owner->signum))
 		err = ckpt_file_refuse(ctx, file, "%pD: has a signal owner (F_SETOWN, F_NOTIFY)",
 				       file);
-	if (!err && has_untold_error(file))
-		err = ckpt_file_refuse(ctx, file, "%pD4: a write error that fsync() has not told yet",
-				       file);
+	if (!err && untold)
+		err = ckpt_file_refuse(ctx, file, "%pD4: %s", file, untold);
 	return err ?: ckpt_locks_check(ctx, file);
 }
 
@@ -508,6 +510,12 @@ static int restore_pos(struct ckpt_ctx *ctx, struct file *file, loff_t pos)
 			file, pos);
 }
 
+/* As fcntl(F_SETFL) gives it. */
+static bool may_set_noatime(struct file *file)
+{
+	return inode_owner_or_capable(file_mnt_idmap(file), file_inode(file));
+}
+
 /*
  * What open(2) checked stands in @file already: flags that it does not have may
  * only be such that fcntl(F_SETFL) gives away freely, or have no effect any more.
@@ -519,7 +527,9 @@ static int restore_flags(struct ckpt_ctx *ctx, struct file *file, const struct c
 					O_LARGEFILE;
 	unsigned int missing = rec->f_flags & ~file->f_flags;
 
-	if ((missing & ~free_flags) || ((rec->f_flags ^ file->f_flags) & O_ACCMODE))
+	if ((missing & O_NOATIME) && !may_set_noatime(file))
+		return ckpt_err(ctx, -EPERM, "%pD4: O_NOATIME is its owner's to set", file);
+	if ((missing & ~(free_flags | O_NOATIME)) || ((rec->f_flags ^ file->f_flags) & O_ACCMODE))
 		return ckpt_err(ctx, -EINVAL, "%pD4: flags %#x cannot be restored", file, missing);
 	if ((missing & O_DIRECT) && file->f_op != &pipefifo_fops &&
 	    !(file->f_mode & FMODE_CAN_ODIRECT))

@@ -42,8 +42,10 @@ bool ckpt_served_inside(struct ckpt_ctx *ctx, const struct super_block *sb)
 	struct ckpt_file_match match = { .served = sb };
 	struct file *file;
 
-	/* virtiofs has no device file */
 	if (!IS_ENABLED(CONFIG_FUSE_FS) || sb->s_magic != FUSE_SUPER_MAGIC)
+		return false;
+	/* no process serves this one */
+	if (!strcmp(sb->s_type->name, "virtiofs"))
 		return false;
 	file = ckpt_find_file_inside(ctx, &match);
 	if (file)

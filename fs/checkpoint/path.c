@@ -387,8 +387,23 @@ static const char *written_state(struct file *file)
 	return NULL;
 }
 
+/* After "." and "..", and with some left behind the cursor, which is in their list. */
+static bool in_the_middle(const struct file *file)
+{
+	struct dentry *dir = file->f_path.dentry, *next = file->private_data;
+	bool left = false;
+
+	if (file->f_pos <= 2)
+		return false;
+	spin_lock(&dir->d_lock);
+	while (!left && (next = d_next_sibling(next)))
+		left = simple_positive(next);
+	spin_unlock(&dir->d_lock);
+	return left;
+}
+
 /*
- * In these directories a position is the number of entries that went by. Those
+ * In these directories a position may be the number of entries that went by. Those
  * that were seen and are gone by the time of the restart do not count then, and
  * as many others would be passed over. The kernel keeps what it counts by with
  * the open file, or the server does.
@@ -396,7 +411,7 @@ static const char *written_state(struct file *file)
 static bool counts_entries(const struct file *file)
 {
 	if (file->f_op->llseek == dcache_dir_lseek)
-		return file->f_pos > 2; /* after "." and ".." */
+		return in_the_middle(file);
 	switch (file_inode(file)->i_sb->s_magic) {
 	case OVERLAYFS_SUPER_MAGIC:
 	case FUSE_SUPER_MAGIC:

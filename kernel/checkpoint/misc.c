@@ -7,6 +7,7 @@
 #include <linux/init.h>
 #include <linux/ioprio.h>
 #include <linux/oom.h>
+#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sem.h>
@@ -111,6 +112,19 @@ static u32 misc_flags(struct task_struct *task)
 	return flags;
 }
 
+/* Others hang terminals up: it is siglock that keeps the struct pid. */
+static u32 hangup_group(struct ckpt_ctx *ctx, struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+	u32 nr = 0;
+
+	spin_lock_irq(&ckpt_sighand(task)->siglock);
+	if (signal->leader && signal->tty_old_pgrp)
+		nr = ckpt_pid_nr(ctx, signal->tty_old_pgrp);
+	spin_unlock_irq(&ckpt_sighand(task)->siglock);
+	return nr;
+}
+
 static int misc_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
 	struct ckpt_rec_task_misc rec = {
@@ -121,6 +135,7 @@ static int misc_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 		.oom_score_adj = task->signal->oom_score_adj,
 		.oom_score_adj_min = task->signal->oom_score_adj_min,
 		.flags = misc_flags(task),
+		.hangup_group = hangup_group(ctx, task),
 	};
 
 	task_lock(task);
@@ -186,20 +201,64 @@ static int flags_restore(struct ckpt_ctx *ctx, u32 flags)
 	return 0;
 }
 
-static void pdeath_restore(void *data)
+/* A group of our session: no signal is sent to others, whatever the image says. */
+static struct pid *get_group_of_session(u32 nr)
 {
-	current->pdeath_signal = *(u32 *)data;
+	struct pid *group = find_get_pid(nr);
+	struct task_struct *task = NULL;
+	bool ours;
+
+	if (!group)
+		return NULL;
+	rcu_read_lock();
+	/* without processes it still has its number, as long as anything else has it */
+	for (enum pid_type type = PIDTYPE_PID; !task && type < PIDTYPE_MAX; type++)
+		task = pid_task(group, type);
+	ours = task && task_session(task) == task_session(current);
+	rcu_read_unlock();
+	if (ours)
+		return group;
+	put_pid(group);
+	return NULL;
+}
+
+static void hangup_restore(u32 nr)
+{
+	struct pid *group = get_group_of_session(nr);
+
+	if (!group)
+		return;
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	swap(current->signal->tty_old_pgrp, group);
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+	put_pid(group);
+}
+
+/* Signals are for a complete tree, and commit_creds() forgets that of the parent. */
+struct misc_late {
+	u32 pdeath_signal;
+	u32 hangup_group;
+};
+
+static void misc_restore_late(void *data)
+{
+	const struct misc_late *late = data;
+
+	current->pdeath_signal = late->pdeath_signal;
+	if (late->hangup_group && current->signal->leader)
+		hangup_restore(late->hangup_group);
 }
 
 static int misc_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 {
 	struct ckpt_rec_task_misc rec;
+	struct misc_late late;
 	int err;
 
 	err = ckpt_rec_copy(in, &rec, sizeof(rec));
 	if (err)
 		return err;
-	if (rec.pdeath_signal > _NSIG || rec.flags & ~CKPT_MISCF_ALL)
+	if (rec.pdeath_signal > _NSIG || rec.flags & ~CKPT_MISCF_ALL || rec.pad)
 		return ckpt_err(ctx, -EINVAL, "%s: bad settings", ckpt_whom(ctx));
 
 	err = oom_restore(ctx, &rec);
@@ -215,9 +274,8 @@ static int misc_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	if (err)
 		return err;
 
-	/* Signals are for a complete tree, and commit_creds() forgets it. */
-	return ckpt_task_defer(ctx, pdeath_restore, &rec.pdeath_signal,
-			       sizeof(rec.pdeath_signal));
+	late = (struct misc_late){ rec.pdeath_signal, rec.hangup_group };
+	return ckpt_task_defer(ctx, misc_restore_late, &late, sizeof(late));
 }
 
 static const struct ckpt_task_ops misc_ops = {

@@ -4,7 +4,6 @@
  */
 #include <linux/init.h>
 #include <linux/io_uring_types.h>
-#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/seccomp.h>
@@ -38,40 +37,11 @@ static bool has_io_uring(struct task_struct *task)
 #endif
 }
 
-static bool leads_session(struct task_struct *task)
-{
-	return task->signal->leader &&
-	       (thread_group_leader(task) || task->group_leader->exit_state);
-}
-
 /* Descriptors may be passed as external; what the terminal is to the session may not. */
 static bool has_terminal(struct task_struct *task)
 {
-	return leads_session(task) && READ_ONCE(task->signal->tty);
-}
-
-/* A group without processes still has its number, as long as anything else has it. */
-static bool group_exists(struct pid *group)
-{
-	return pid_has_task(group, PIDTYPE_PGID) || pid_has_task(group, PIDTYPE_PID) ||
-	       pid_has_task(group, PIDTYPE_SID);
-}
-
-/*
- * When a session leader exits whose terminal has hung up, the group that was in
- * the foreground gets SIGHUP and SIGCONT. Others hang terminals up: it is
- * siglock that keeps the struct pid.
- */
-static bool had_terminal(struct task_struct *task)
-{
-	struct pid *group;
-	bool had;
-
-	spin_lock_irq(&ckpt_sighand(task)->siglock);
-	group = task->signal->tty_old_pgrp;
-	had = leads_session(task) && group && group_exists(group);
-	spin_unlock_irq(&ckpt_sighand(task)->siglock);
-	return had;
+	return task->signal->leader && READ_ONCE(task->signal->tty) &&
+	       (thread_group_leader(task) || task->group_leader->exit_state);
 }
 
 /* The kernel writes into the memory of the program whether somebody traces an event. */
@@ -92,8 +62,6 @@ static const struct {
 	{ "active user probe", has_uprobe },
 	{ "io_uring", has_io_uring },
 	{ "leads a session that has a controlling terminal", has_terminal },
-	{ "leads a session whose terminal has hung up, and its foreground group exists",
-	  had_terminal },
 	{ "user trace events", has_user_events },
 	{ "System V semaphore undo list", sem_undo_pending },
 	{ "System V semaphore undo list shared with another process", sem_undo_shared },

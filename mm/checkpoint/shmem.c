@@ -19,6 +19,7 @@
 #include <linux/pagemap.h>
 #include <linux/pagevec.h>
 #include <linux/pid_namespace.h>
+#include <linux/quotaops.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
@@ -467,10 +468,23 @@ static bool shmem_valid(const struct ckpt_rec_shmem *rec, const char *tail, size
 			!rec->mount_len && !(rec->flags & CKPT_SHMEM_LINKABLE));
 }
 
+/* As chown(2) does on a tmpfs that has quotas; 0 on others. */
+static int charge_owner(struct inode *inode, kuid_t uid, kgid_t gid)
+{
+	struct iattr attr = {
+		.ia_valid = ATTR_UID | ATTR_GID,
+		.ia_vfsuid = VFSUIDT_INIT(uid),
+		.ia_vfsgid = VFSGIDT_INIT(gid),
+	};
+
+	return dquot_transfer(&nop_mnt_idmap, inode, &attr);
+}
+
 static int set_owner(struct ckpt_ctx *ctx, struct inode *inode, const struct ckpt_rec_shmem *rec)
 {
 	kuid_t uid = make_kuid(current_user_ns(), rec->uid);
 	kgid_t gid = make_kgid(current_user_ns(), rec->gid);
+	int err;
 
 	if (!uid_valid(uid) || !gid_valid(gid))
 		return ckpt_err(ctx, -EINVAL, "image: shared memory: bad owner %u:%u",
@@ -478,6 +492,10 @@ static int set_owner(struct ckpt_ctx *ctx, struct inode *inode, const struct ckp
 	if ((!uid_eq(uid, inode->i_uid) || !gid_eq(gid, inode->i_gid)) &&
 	    !capable_wrt_inode_uidgid(&nop_mnt_idmap, inode, CAP_CHOWN))
 		return ckpt_err(ctx, -EPERM, "shared memory: cannot give it to %u:%u",
+				rec->uid, rec->gid);
+	err = charge_owner(inode, uid, gid);
+	if (err)
+		return ckpt_err(ctx, err, "shared memory: the quota of %u:%u does not allow it",
 				rec->uid, rec->gid);
 	inode->i_uid = uid;
 	inode->i_gid = gid;

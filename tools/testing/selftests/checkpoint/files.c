@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -281,6 +282,20 @@ REFUSE(directory_of_ramfs_that_is_half_read, EOPNOTSUPP,
 	CHECK_EQ(syscall(SYS_getdents64, fd, entries, sizeof(entries)), sizeof(entries));
 	subject_ready();
 	CHECK(!umount2("mnt", MNT_DETACH));
+}
+
+SURVIVE(directory_of_ramfs_that_is_read)
+{
+	char entries[300];
+	int fd;
+
+	CHECK(!mkdir("mnt", 0755) && !mount("ckpt", "mnt", "ramfs", 0, NULL));
+	CHECK(!mkdir("mnt/one", 0755) && !mkdir("mnt/two", 0755));
+	fd = open("mnt", O_RDONLY | O_DIRECTORY);
+	CHECK_EQ(syscall(SYS_getdents64, fd, entries, sizeof(entries)), 4 * 24);
+	subject_ready();
+	CHECK_EQ(syscall(SYS_getdents64, fd, entries, sizeof(entries)), 0);
+	CHECK(!close(fd) && !umount2("mnt", MNT_DETACH));
 }
 
 REFUSE(removed_working_directory, EOPNOTSUPP, "current directory")
@@ -819,27 +834,39 @@ REFUSE(controlling_terminal, EOPNOTSUPP, "leads a session that has a controlling
 	subject_ready();
 }
 
-REFUSE(hung_up_terminal, EOPNOTSUPP, "leads a session whose terminal has hung up")
+static void lead_session(int go, int told)
 {
-	close_terminal(open_controlling_terminal());
-	subject_ready();
-}
+	pid_t kid;
+	char c;
 
-/* Nobody is left who could get the signals. */
-SURVIVE(hung_up_terminal_of_a_dead_group)
-{
-	pid_t kid = fork();
-	struct terminal t;
-
+	CHECK(setsid() > 0);
+	kid = fork();
 	if (!kid)
 		subject_idle_for_ever(NULL);
-	CHECK(!setpgid(kid, kid));
-	t = open_controlling_terminal();
-	CHECK(!tcsetpgrp(t.slave, kid));
-	close_terminal(t);
-	CHECK(!kill(kid, SIGKILL));
-	CHECK_EQ(waitpid(kid, NULL, 0), kid);
+	close_terminal(open_controlling_terminal());
+	CHECK_EQ(write(told, &kid, sizeof(kid)), sizeof(kid));
+	CHECK_EQ(read(go, &c, 1), 1);
+	_exit(0);
+}
+
+/* What was in its foreground is hung up once more when the session ends. */
+SURVIVE(hung_up_terminal)
+{
+	int go[2], told[2], status;
+	pid_t leader, kid;
+
+	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+	CHECK(!pipe(go) && !pipe(told));
+	leader = fork();
+	if (!leader)
+		lead_session(go[0], told[1]);
+	CHECK_EQ(read(told[0], &kid, sizeof(kid)), sizeof(kid));
 	subject_ready();
+	CHECK_EQ(write(go[1], "", 1), 1);
+	CHECK_EQ(waitpid(leader, &status, 0), leader);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(waitpid(kid, &status, 0), kid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP);
 }
 
 REFUSE(pty, EOPNOTSUPP, "--external")

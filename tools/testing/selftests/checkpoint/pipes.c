@@ -67,6 +67,30 @@ SURVIVE(packet_mode)
 	CHECK_EQ(read(fds[0], buf, sizeof(buf)), 4);
 }
 
+static void set_noatime(int fd)
+{
+	CHECK(!fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NOATIME));
+}
+
+/* Which nobody opens them with, but their owner may set */
+SURVIVE(no_access_times)
+{
+	int fd = eventfd(7, EFD_NONBLOCK), fds[2];
+	uint64_t value;
+	char c;
+
+	CHECK(fd >= 0 && !pipe(fds));
+	CHECK_EQ(write(fds[1], "a", 1), 1);
+	set_noatime(fd);
+	set_noatime(fds[0]);
+	subject_ready();
+	CHECK(fcntl(fd, F_GETFL) & O_NOATIME);
+	CHECK(fcntl(fds[0], F_GETFL) & O_NOATIME);
+	CHECK(!(fcntl(fds[1], F_GETFL) & O_NOATIME));
+	CHECK_EQ(read(fd, &value, 8), 8);
+	CHECK_EQ(read(fds[0], &c, 1), 1);
+}
+
 static void check_packet(int fd, ssize_t len, char c)
 {
 	char buf[4096];

@@ -95,7 +95,7 @@ TEST_F(refuse, not_told_by_overlayfs)
 	if (!failing_disk_possible() || system("grep -qw overlay /proc/filesystems"))
 		SKIP(return, "no loop device, no minix file system or no overlayfs");
 	refuse_run(_metadata, &self->s, 0, subject_of_overlayfs, EOPNOTSUPP,
-		   "a write error that fsync() has not told yet");
+		   "a write error that fsync() may not have told yet");
 }
 
 TEST_HARNESS_MAIN
