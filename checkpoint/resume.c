@@ -48,6 +48,7 @@ static bool ckpt_call_restarts(int nr)
 	case __NR_io_uring_enter:
 	case __NR_io_getevents:
 	case __NR_io_pgetevents:
+	case __NR_swapoff:
 	/* on hugetlbfs */
 	case __NR_fallocate:
 	/* with a timeout that the kernel cannot write back */

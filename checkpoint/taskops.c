@@ -170,11 +170,20 @@ static int ckpt_task_end(struct ckpt_ctx *ctx, struct task_struct *dead,
 	return dead ? 0 : ckpt_task_check_complete(ctx, found);
 }
 
+static int ckpt_task_check_order(struct ckpt_ctx *ctx, const struct ckpt_task_ops *ops, u16 last)
+{
+	if (ops->rec_type < last)
+		return ckpt_err(ctx, -EINVAL, "image: task state %s is out of order", ops->name);
+	if (ops->rec_type == last && !ops->repeats)
+		return ckpt_err(ctx, -EINVAL, "image: task state %s comes twice", ops->name);
+	return 0;
+}
+
 static int ckpt_task_read_part(struct ckpt_ctx *ctx, struct task_struct *dead,
 			       const struct ckpt_rec *rec, u16 last, u64 *found)
 {
 	const struct ckpt_task_ops *ops;
-	int i = ckpt_task_part_find(rec->type);
+	int i = ckpt_task_part_find(rec->type), err;
 
 	if (i < 0) {
 		if (rec->flags & CKPT_RECF_IGNORABLE)
@@ -183,8 +192,9 @@ static int ckpt_task_read_part(struct ckpt_ctx *ctx, struct task_struct *dead,
 	}
 	ops = ckpt_task_parts[i];
 	*found |= BIT_ULL(i);
-	if (rec->type < last)
-		return ckpt_err(ctx, -EINVAL, "image: task state %s is out of order", ops->name);
+	err = ckpt_task_check_order(ctx, ops, last);
+	if (err)
+		return err;
 	return ckpt_log_explain(ctx, ckpt_task_restore_part(ctx, ops, dead, rec), "restoring",
 				ops->name);
 }
@@ -195,8 +205,8 @@ static int ckpt_task_read_part(struct ckpt_ctx *ctx, struct task_struct *dead,
  * @dead: the zombie, or NULL for current
  *
  * Context: The task being restored, or the restarter if it is dead. May sleep.
- * Return: 0; -EINVAL if the records are not in order, or one is missing that
- * each task has; -EOPNOTSUPP if one is not known; or what a part returned.
+ * Return: 0; -EINVAL if the records are not in order, one comes twice, or one is
+ * missing that each task has; -EOPNOTSUPP if one is not known; or what a part returned.
  */
 int ckpt_task_read(struct ckpt_ctx *ctx, struct task_struct *dead)
 {

@@ -110,6 +110,8 @@ struct ckpt_rec {
  * @rec_type: Required. CKPT_REC_TASK_*; parts are written and restored in
  *	ascending order.
  * @leader_only: The part belongs to the process, not to the thread.
+ * @repeats: There may be several records of it. Otherwise a second one is
+ *	refused: each costs memory until the tree is complete.
  * @required: Each living task has it. One without would keep what a new task
  *	has, and not be refused for what it may not have.
  * @dying: There is something left of it in a zombie: @checkpoint is called for
@@ -127,6 +129,7 @@ struct ckpt_task_ops {
 	const char *name;
 	u16 rec_type;
 	bool leader_only;
+	bool repeats;
 	bool required;
 	bool dying;
 	int (*collect)(struct ckpt_ctx *ctx, struct task_struct *task);

@@ -19,8 +19,10 @@ static void real_get(struct signal_struct *sig, struct ckpt_rec_task_itimers *re
 	struct hrtimer *timer = &sig->real_timer;
 
 	rec->interval[ITIMER_REAL] = ktime_to_ns(sig->it_real_incr);
-	if (hrtimer_active(timer))
+	if (hrtimer_active(timer) || sig->it_real_incr)
 		rec->expires[ITIMER_REAL] = ktime_to_ns(hrtimer_get_expires(timer));
+	if (!hrtimer_active(timer) && sig->it_real_incr)
+		rec->flags |= CKPT_ITIMERF_WAITS;
 	/* It may have gone off since the pending signals were saved. */
 	if (sigismember(&sig->shared_pending.signal, SIGALRM))
 		rec->flags |= CKPT_ITIMERF_ALARM;
@@ -57,17 +59,19 @@ struct itimers_late {
 	const struct ckpt_shift *shift;
 };
 
-/* An interval goes on when the pending SIGALRM is taken: from here, as before. */
+/* An interval goes on when the pending SIGALRM is taken: from where it was. */
 static void real_start(struct signal_struct *sig, const struct itimers_late *late)
 {
 	ktime_t expires = ns_to_ktime(late->rec.expires[ITIMER_REAL]);
 
 	sig->it_real_incr = ns_to_ktime(late->rec.interval[ITIMER_REAL]);
-	if (expires)
-		hrtimer_start(&sig->real_timer, ckpt_shifted(expires, late->shift->monotonic),
-			      HRTIMER_MODE_ABS);
-	else
+	if (!expires) {
 		hrtimer_set_expires(&sig->real_timer, ktime_get());
+		return;
+	}
+	hrtimer_set_expires(&sig->real_timer, ckpt_shifted(expires, late->shift->monotonic));
+	if (!(late->rec.flags & CKPT_ITIMERF_WAITS))
+		hrtimer_start_expires(&sig->real_timer, HRTIMER_MODE_ABS);
 }
 
 static void cpu_start(struct signal_struct *sig, const struct ckpt_rec_task_itimers *rec,
@@ -110,7 +114,7 @@ static int itimers_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	for (i = 0; i < CKPT_NR_ITIMERS; i++)
 		if (rec->expires[i] > KTIME_MAX || rec->interval[i] > KTIME_MAX)
 			err = -EINVAL;
-	if (err || rec->flags & ~CKPT_ITIMERF_ALARM || rec->next_timer_id > INT_MAX)
+	if (err || rec->flags & ~CKPT_ITIMERF_ALL || rec->next_timer_id > INT_MAX)
 		return ckpt_err(ctx, -EINVAL, "%s: bad interval timers", ckpt_whom(ctx));
 	return ckpt_task_defer(ctx, itimers_start, &late, sizeof(late));
 }

@@ -28,11 +28,28 @@ static bool is_waiting(const struct k_itimer *timer)
 	return timer->it_interval && timer->it_requeue_pending & REQUEUE_PENDING;
 }
 
+/* One that sends no signal never counts as active. */
+static bool is_set(const struct k_itimer *timer)
+{
+	return timer->it_active || is_waiting(timer) || timer->it_sigev_notify == SIGEV_NONE;
+}
+
 /* TIMER_ABSTIME of CLOCK_REALTIME; others count the same monotonic time. */
 static bool is_for_time_of_day(const struct k_itimer *timer)
 {
-	return timer->it_clock == CLOCK_REALTIME && (timer->it_active || is_waiting(timer)) &&
+	return timer->it_clock == CLOCK_REALTIME && is_set(timer) &&
 	       timer->it.real.timer.base->clockid == CLOCK_REALTIME;
+}
+
+/* Where the signal of @timer is queued. The siglock of @process and RCU are held. */
+static struct list_head *queue_of(const struct k_itimer *timer, struct task_struct *process)
+{
+	struct task_struct *thread;
+
+	if (!(timer->it_sigev_notify & SIGEV_THREAD_ID))
+		return &process->signal->shared_pending.list;
+	thread = pid_task(timer->it_pid, PIDTYPE_PID);
+	return thread ? &thread->pending.list : NULL;
 }
 
 static bool is_thread_dead(struct pid *pid)
@@ -102,11 +119,43 @@ static u64 expires_of(const struct k_itimer *timer, const struct itimerspec64 *l
 	return ktime_to_ns(hrtimer_get_expires(&timer->it.real.timer));
 }
 
+/* Others may come behind it meanwhile, but none before it. */
+static u32 turn_of(const struct k_itimer *timer, struct task_struct *process)
+{
+	const struct list_head *queue, *pos;
+	u32 turn = 0;
+
+	spin_lock(&ckpt_sighand(process)->siglock);
+	rcu_read_lock();
+	queue = queue_of(timer, process);
+	if (queue) {
+		list_for_each(pos, queue) {
+			if (pos == &timer->sigq->list || turn == CKPT_MAX_TIMER_TURN)
+				break;
+			turn++;
+		}
+	}
+	rcu_read_unlock();
+	spin_unlock(&ckpt_sighand(process)->siglock);
+	return turn;
+}
+
+/* The signal is queued. timer_get() has counted the expiries since, and that one. */
+static void describe_signal(const struct k_itimer *timer, struct task_struct *process,
+			    struct ckpt_rec_task_timer *rec)
+{
+	s64 overrun = clamp_t(s64, timer->it_overrun, 0, INT_MAX) + timer->sigq->info.si_overrun;
+
+	rec->flags |= CKPT_TIMERF_PENDING;
+	rec->overrun = clamp_t(s64, overrun, 0, INT_MAX);
+	rec->turn = turn_of(timer, process);
+}
+
 /* @timer is locked: it expires before all this, or after. */
-static void describe(struct k_itimer *timer, struct ckpt_rec_task_timer *rec)
+static void describe(struct k_itimer *timer, struct task_struct *process,
+		     struct ckpt_rec_task_timer *rec)
 {
 	struct itimerspec64 left = {};
-	s64 overrun;
 
 	rec->id = timer->it_id;
 	rec->clock = timer->it_clock;
@@ -117,26 +166,21 @@ static void describe(struct k_itimer *timer, struct ckpt_rec_task_timer *rec)
 	timer->kclock->timer_get(timer, &left);
 	rec->expires = expires_of(timer, &left);
 	rec->interval = ktime_to_ns(timer->it_interval);
-	if (is_for_time_of_day(timer)) {
+	if (rec->expires && is_for_time_of_day(timer))
 		rec->flags |= CKPT_TIMERF_TIME_OF_DAY;
-		rec->expires = ktime_to_ns(hrtimer_get_expires(&timer->it.real.timer));
-	}
 	rec->overrun_last = min_t(s64, timer->it_overrun_last, INT_MAX);
-	if (list_empty(&timer->sigq->list))
-		return;
-	rec->flags |= CKPT_TIMERF_PENDING;
-	/* timer_get() has counted the expiries since the signal, and that one. */
-	overrun = clamp_t(s64, timer->it_overrun, 0, INT_MAX) + timer->sigq->info.si_overrun;
-	rec->overrun = clamp_t(s64, overrun, 0, INT_MAX);
+	if (!list_empty(&timer->sigq->list))
+		describe_signal(timer, process, rec);
 }
 
-static int timer_checkpoint(struct ckpt_ctx *ctx, struct k_itimer *timer)
+static int timer_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task,
+			    struct k_itimer *timer)
 {
 	struct pid_namespace *ns = task_active_pid_ns(current);
 	struct ckpt_rec_task_timer rec = {};
 
 	spin_lock_irq(&timer->it_lock);
-	describe(timer, &rec);
+	describe(timer, task, &rec);
 	spin_unlock_irq(&timer->it_lock);
 	if (is_cpu_timer(timer))
 		rec.cpu_pid = pid_nr_ns(timer->it.cpu.pid, ns);
@@ -145,15 +189,26 @@ static int timer_checkpoint(struct ckpt_ctx *ctx, struct k_itimer *timer)
 	return ckpt_write(ctx, CKPT_REC_TASK_TIMER, &rec, sizeof(rec));
 }
 
+static struct hlist_node *last_of(const struct hlist_head *list)
+{
+	struct hlist_node *last = list->first;
+
+	while (last && last->next)
+		last = last->next;
+	return last;
+}
+
+/* The oldest timer first: each goes to the head of the list when it is created. */
 static int timers_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 {
-	struct k_itimer *timer;
+	struct hlist_head *list = &task->signal->posix_timers;
+	struct hlist_node *node = last_of(list);
 	int err = 0;
 
-	hlist_for_each_entry(timer, &task->signal->posix_timers, list) {
-		err = timer_checkpoint(ctx, timer);
-		if (err)
-			break;
+	while (node && !err) {
+		err = timer_checkpoint(ctx, task, hlist_entry(node, struct k_itimer, list));
+		node = node == list->first ? NULL :
+		       container_of(node->pprev, struct hlist_node, next);
 	}
 	return err;
 }
@@ -178,17 +233,27 @@ static bool clock_valid(const struct ckpt_rec_task_timer *rec)
 
 static bool timer_valid(const struct ckpt_rec_task_timer *rec)
 {
-	return rec->id >= 0 && !(rec->flags & ~CKPT_TIMERF_ALL) && !rec->pad && clock_valid(rec) &&
+	return rec->id >= 0 && !(rec->flags & ~CKPT_TIMERF_ALL) && clock_valid(rec) &&
 	       rec->expires <= KTIME_MAX && rec->interval <= KTIME_MAX &&
 	       rec->overrun >= 0 && rec->overrun_last >= -1 &&
 	       (rec->notify == SIGEV_NONE || valid_signal(rec->signo)) &&
-	       (!(rec->flags & CKPT_TIMERF_PENDING) || rec->notify != SIGEV_NONE) &&
+	       (rec->flags & CKPT_TIMERF_PENDING ?
+		rec->notify != SIGEV_NONE && rec->turn <= CKPT_MAX_TIMER_TURN : !rec->turn) &&
 	       (!(rec->flags & CKPT_TIMERF_TIME_OF_DAY) || rec->clock == CLOCK_REALTIME);
+}
+
+/* The clock, by which task it is of now. */
+static clockid_t clock_of(const struct ckpt_rec_task_timer *rec)
+{
+	if (!rec->cpu_pid)
+		return rec->clock;
+	if (CPUCLOCK_PERTHREAD(rec->clock))
+		return make_thread_cpuclock(rec->cpu_pid, CPUCLOCK_WHICH(rec->clock));
+	return make_process_cpuclock(rec->cpu_pid, CPUCLOCK_WHICH(rec->clock));
 }
 
 static int timer_create_as(const struct ckpt_rec_task_timer *rec)
 {
-	clockid_t clock = rec->clock;
 	struct sigevent event = {
 		.sigev_notify = rec->notify,
 		.sigev_signo = rec->signo,
@@ -196,11 +261,7 @@ static int timer_create_as(const struct ckpt_rec_task_timer *rec)
 		.sigev_notify_thread_id = rec->notify_pid,
 	};
 
-	if (rec->cpu_pid && CPUCLOCK_PERTHREAD(clock))
-		clock = make_thread_cpuclock(rec->cpu_pid, CPUCLOCK_WHICH(clock));
-	else if (rec->cpu_pid)
-		clock = make_process_cpuclock(rec->cpu_pid, CPUCLOCK_WHICH(clock));
-	return posix_timer_create_id(clock, &event, rec->id);
+	return posix_timer_create_id(clock_of(rec), &event, rec->id);
 }
 
 /* sparse wants to see that the lock is taken. */
@@ -240,13 +301,56 @@ static bool timer_exists(timer_t id)
 	return timer;
 }
 
-static void queue_signal(struct k_itimer *timer, int si_private, int overrun)
+/*
+ * What the kernel knows the signal of an expiry by, which programs do not see.
+ * Timers count from 0: beyond that are those which were pending, by their turns,
+ * with the bit that a timer has which waits for its signal to be taken.
+ */
+#define FIRST_PENDING	(1 << 29)
+
+static int private_of(const struct ckpt_rec_task_timer *rec)
+{
+	BUILD_BUG_ON(2 * CKPT_MAX_TIMER_TURN >= FIRST_PENDING);
+	return FIRST_PENDING + 2 * rec->turn + REQUEUE_PENDING;
+}
+
+/* A timer may have gone off before the signal of another that went off earlier is queued. */
+static bool comes_after(const struct sigqueue *q, int private)
+{
+	int other = q->info.si_sys_private;
+
+	return q->flags & SIGQUEUE_PREALLOC && (other < FIRST_PENDING || other > private);
+}
+
+/* The siglock and RCU are held. */
+static void take_turn(struct k_itimer *timer)
+{
+	struct list_head *queue = queue_of(timer, current);
+	struct sigqueue *sigq = timer->sigq, *q;
+
+	if (!queue || list_empty(&sigq->list))
+		return;
+	list_for_each_entry(q, queue, list) {
+		if (q != sigq && comes_after(q, sigq->info.si_sys_private)) {
+			list_move_tail(&sigq->list, &q->list);
+			return;
+		}
+	}
+}
+
+static void queue_signal(struct k_itimer *timer, const struct ckpt_rec_task_timer *rec,
+			 int overrun)
 {
 	bool thread = timer->it_sigev_notify & SIGEV_THREAD_ID;
 
-	timer->sigq->info.si_sys_private = si_private;
+	timer->sigq->info.si_sys_private = private_of(rec);
 	send_sigqueue(timer->sigq, timer->it_pid, thread ? PIDTYPE_PID : PIDTYPE_TGID);
+	spin_lock(&ckpt_sighand(current)->siglock);
+	rcu_read_lock();
 	timer->sigq->info.si_overrun = overrun;
+	take_turn(timer);
+	rcu_read_unlock();
+	spin_unlock(&ckpt_sighand(current)->siglock);
 }
 
 /* What timer_start() needs to know */
@@ -255,42 +359,76 @@ struct timer_late {
 	const struct ckpt_shift *shift;
 };
 
-/*
- * What timer_settime(2) is to be told. A time of a clock that a time namespace
- * could set is given as what is left until then.
- */
-static ktime_t time_to_set(const struct timer_late *late)
+/* When it goes off, by the clock of the machine. It may have to already. */
+static ktime_t time_of(const struct timer_late *late)
 {
-	ktime_t expires = ns_to_ktime(late->rec.expires), left;
+	ktime_t expires = ns_to_ktime(late->rec.expires);
 
-	if (!expires || late->rec.cpu_pid || late->rec.flags & CKPT_TIMERF_TIME_OF_DAY)
+	if (late->rec.flags & CKPT_TIMERF_TIME_OF_DAY)
 		return expires;
 	if (late->rec.clock == CLOCK_BOOTTIME)
-		left = ckpt_shifted(expires, late->shift->boottime) - ktime_get_boottime();
+		expires = ckpt_shifted(expires, late->shift->boottime);
 	else
-		left = ckpt_shifted(expires, late->shift->monotonic) - ktime_get();
-	return max_t(ktime_t, left, 1);
+		expires = ckpt_shifted(expires, late->shift->monotonic);
+	return max_t(ktime_t, expires, 1);
+}
+
+/* timer_arm() only says which clock counts: told how long from now, intervals would slip. */
+static void real_set(struct k_itimer *timer, const struct timer_late *late, bool start)
+{
+	struct hrtimer *hrtimer = &timer->it.real.timer;
+
+	timer->kclock->timer_arm(timer, 0, late->rec.flags & CKPT_TIMERF_TIME_OF_DAY, true);
+	hrtimer_set_expires(hrtimer, time_of(late));
+	timer->it_active = start;
+	if (start)
+		hrtimer_start_expires(hrtimer, HRTIMER_MODE_ABS);
+}
+
+static void cpu_start(const struct ckpt_rec_task_timer *rec)
+{
+	struct itimerspec64 setting = {
+		.it_interval = ns_to_timespec64(rec->interval),
+		.it_value = ns_to_timespec64(rec->expires),
+	};
+
+	do_timer_settime(rec->id, 0, &setting, NULL);
+}
+
+/* Not started, but to go on from there. */
+static void cpu_set(struct k_itimer *timer, const struct ckpt_rec_task_timer *rec)
+{
+	struct timespec64 now = {};
+
+	clock_posix_cpu.clock_get_timespec(clock_of(rec), &now);
+	cpu_timer_setexpires(&timer->it.cpu, timespec64_to_ns(&now) + rec->expires);
 }
 
 /* As posix_timer_queue_signal() leaves a timer that posixtimer_rearm() will start. */
 static void wait_for_signal(struct k_itimer *timer, const struct timer_late *late)
 {
-	timer->it_requeue_pending |= REQUEUE_PENDING;
+	if (late->rec.cpu_pid)
+		cpu_set(timer, &late->rec);
+	else
+		real_set(timer, late, false);
+	timer->it_requeue_pending = private_of(&late->rec);
 	timer->it_overrun = late->rec.overrun;
-	timer->kclock->timer_arm(timer, time_to_set(late),
-				 late->rec.flags & CKPT_TIMERF_TIME_OF_DAY, true);
-	queue_signal(timer, timer->it_requeue_pending, 0);
+	queue_signal(timer, &late->rec, 0);
 }
 
-static void timer_set(const struct timer_late *late)
+/* @timer is locked. */
+static void timer_go_on(struct k_itimer *timer, const struct timer_late *late, bool waits)
 {
-	int flags = late->rec.flags & CKPT_TIMERF_TIME_OF_DAY ? TIMER_ABSTIME : 0;
-	struct itimerspec64 setting = {
-		.it_interval = ns_to_timespec64(late->rec.interval),
-		.it_value = ns_to_timespec64(time_to_set(late)),
-	};
+	const struct ckpt_rec_task_timer *rec = &late->rec;
 
-	do_timer_settime(late->rec.id, flags, &setting, NULL);
+	if (waits && !timer->it_active) {
+		wait_for_signal(timer, late);
+		return;
+	}
+	if (rec->expires && !rec->cpu_pid && !timer->it_active)
+		real_set(timer, late, rec->notify != SIGEV_NONE);
+	if (rec->flags & CKPT_TIMERF_PENDING)
+		queue_signal(timer, rec, rec->overrun);
 }
 
 /* Found as the system calls find it: nothing else keeps it from being deleted. */
@@ -298,21 +436,18 @@ static void timer_start(void *data)
 {
 	const struct timer_late *late = data;
 	const struct ckpt_rec_task_timer *rec = &late->rec;
-	bool waits = rec->flags & CKPT_TIMERF_PENDING && rec->interval && !rec->cpu_pid;
+	bool waits = rec->flags & CKPT_TIMERF_PENDING && rec->interval && rec->expires;
 	struct k_itimer *timer;
 	unsigned long flags;
 
-	if (rec->expires && !waits)
-		timer_set(late);
+	if (rec->cpu_pid && rec->expires && !waits)
+		cpu_start(rec);
 	timer = lock_timer(rec->id, &flags);
 	if (!timer)
 		return;
 	timer->it_overrun_last = rec->overrun_last;
 	timer->it_interval = ns_to_ktime(rec->interval);
-	if (waits && timer->kclock->timer_arm && !timer->it_active)
-		wait_for_signal(timer, late);
-	else if (rec->flags & CKPT_TIMERF_PENDING)
-		queue_signal(timer, 0, rec->overrun);
+	timer_go_on(timer, late, waits);
 	spin_unlock_irqrestore(&timer->it_lock, flags);
 }
 
@@ -340,6 +475,7 @@ static const struct ckpt_task_ops timers_ops = {
 	.name = "POSIX timers",
 	.rec_type = CKPT_REC_TASK_TIMER,
 	.leader_only = true,
+	.repeats = true,
 	.collect = timers_collect,
 	.checkpoint = timers_checkpoint,
 	.restore = timers_restore,

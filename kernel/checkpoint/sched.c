@@ -195,6 +195,31 @@ static bool policy_is(const struct ckpt_rec_task_sched *rec)
 	       rec->util_max == clamp_get(current, UCLAMP_MAX);
 }
 
+static u64 slice_of(const struct ckpt_rec_task_sched *rec)
+{
+	return rec->flags & CKPT_SCHEDF_SLICE ? rec->slice_ns : 0;
+}
+
+/*
+ * Only SCHED_NORMAL and SCHED_BATCH are told the slice; under other policies a
+ * task keeps the one that it had. All else stays here as it is.
+ */
+static int slice_restore(const struct ckpt_rec_task_sched *rec)
+{
+	struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = SCHED_NORMAL,
+		.sched_nice = task_nice(current),
+		.sched_flags = current->sched_reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0,
+		.sched_runtime = slice_of(rec),
+	};
+
+	if (rec->policy == SCHED_NORMAL || rec->policy == SCHED_BATCH ||
+	    (!attr.sched_runtime && !current->se.custom_slice))
+		return 0;
+	return sched_setattr_nocheck(current, &attr);
+}
+
 static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched *rec,
 			  const struct ckpt_sched_deadline *dl)
 {
@@ -205,7 +230,7 @@ static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched
 		.sched_priority = rec->rt_priority,
 		.sched_flags = rec->flags & CKPT_SCHEDF_RESET_ON_FORK ?
 			       SCHED_FLAG_RESET_ON_FORK : 0,
-		.sched_runtime = rec->flags & CKPT_SCHEDF_SLICE ? rec->slice_ns : 0,
+		.sched_runtime = slice_of(rec),
 	};
 	int err;
 
@@ -214,8 +239,10 @@ static int policy_restore(struct ckpt_ctx *ctx, const struct ckpt_rec_task_sched
 	if (dl)
 		deadline_set(&attr, dl);
 	clamps_set(&attr, rec);
+	err = slice_restore(rec);
 	/* Checks what sched_setattr(2) checks, with the restarter's rights. */
-	err = sched_setattr(current, &attr);
+	if (!err)
+		err = sched_setattr(current, &attr);
 	if (err)
 		return ckpt_err(ctx, err,
 				"%s: cannot set scheduling policy %u, nice %d, utilization %d to %d",

@@ -122,8 +122,8 @@ static bool comes_again(const struct sigqueue *q)
  * @pending: signals of a task or a process
  * @now: where to put it
  *
- * A signal that is ignored, or pending already, is not queued and changes
- * nothing here.
+ * A signal that is ignored is not queued and changes nothing here; nor does one
+ * below SIGRTMIN that is pending already.
  *
  * Context: The siglock is held.
  */
@@ -194,6 +194,7 @@ static const struct ckpt_task_ops shared_ops = {
 	.name = "pending signals of the process",
 	.rec_type = CKPT_REC_TASK_SIGNAL,
 	.leader_only = true,
+	.repeats = true,
 	.collect = shared_collect,
 	.checkpoint = shared_checkpoint,
 	.restore = shared_restore,
@@ -217,6 +218,7 @@ static int private_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops private_ops = {
 	.name = "pending signals",
 	.rec_type = CKPT_REC_TASK_SIGPENDING,
+	.repeats = true,
 	.collect = private_collect,
 	.checkpoint = private_checkpoint,
 	.restore = private_restore,

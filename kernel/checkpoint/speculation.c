@@ -76,6 +76,7 @@ static int speculation_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops speculation_ops = {
 	.name = "speculation control",
 	.rec_type = CKPT_REC_TASK_SPECULATION,
+	.repeats = true,
 	.checkpoint = speculation_checkpoint,
 	.restore = speculation_restore,
 };

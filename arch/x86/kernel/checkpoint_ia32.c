@@ -36,6 +36,7 @@ bool ckpt_ia32_call_restarts(int nr)
 	case __NR_ia32_io_getevents:
 	case __NR_ia32_io_pgetevents:
 	case __NR_ia32_io_pgetevents_time64:
+	case __NR_ia32_swapoff:
 	/* on hugetlbfs */
 	case __NR_ia32_fallocate:
 	/* with a timeout that the kernel cannot write back */

@@ -2,7 +2,8 @@
 /*
  * The checkpoint image: everything that checkpoint(2) writes and restart(2)
  * reads. This interface is a contract; a change that an older reader would
- * misread needs a new record type or a new CKPT_IMAGE_VERSION.
+ * misread needs a new record type or a new CKPT_IMAGE_VERSION, from the first
+ * release on.
  */
 #ifndef _UAPI_LINUX_CHECKPOINT_IMAGE_H
 #define _UAPI_LINUX_CHECKPOINT_IMAGE_H

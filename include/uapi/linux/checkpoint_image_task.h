@@ -86,6 +86,9 @@ struct ckpt_rec_task_comm {
  * @oom_score_adj_min: of the process
  * @ioprio: ioprio_set(2)
  * @flags: CKPT_MISCF_*
+ * @hangup_group: of the leader of a session whose terminal has hung up: the
+ *	process group that gets SIGHUP when it exits, or 0
+ * @pad: 0
  */
 struct ckpt_rec_task_misc {
 	__u64 timer_slack_ns;
@@ -96,6 +99,8 @@ struct ckpt_rec_task_misc {
 	__s32 oom_score_adj_min;
 	__u32 ioprio;
 	__u32 flags;
+	__u32 hangup_group;
+	__u32 pad;
 };
 
 #define CKPT_SCHEDF_RESET_ON_FORK (1 << 0)
@@ -270,6 +275,8 @@ struct ckpt_rec_task_usage {
 #define CKPT_TIMERF_PENDING	(1 << 1)	/* has gone off, and nobody took the signal yet */
 #define CKPT_TIMERF_ALL		((1 << 2) - 1)
 
+#define CKPT_MAX_TIMER_TURN	(1 << 27)
+
 /**
  * struct ckpt_rec_task_timer - CKPT_REC_TASK_TIMER, for each POSIX timer
  * @id: its number, as timer_create(2) returned it
@@ -286,7 +293,8 @@ struct ckpt_rec_task_usage {
  * @overrun: CKPT_TIMERF_PENDING: expiries since the signal was queued
  * @overrun_last: as timer_getoverrun(2) tells
  * @flags: CKPT_TIMERF_*
- * @pad: 0
+ * @turn: CKPT_TIMERF_PENDING: of the signals of timers that are queued for the
+ *	same thread or process, that with a lower number came first; 0 otherwise
  */
 struct ckpt_rec_task_timer {
 	__s32 id;
@@ -301,17 +309,20 @@ struct ckpt_rec_task_timer {
 	__s64 overrun;
 	__s64 overrun_last;
 	__u32 flags;
-	__u32 pad;
+	__u32 turn;
 };
 
 #define CKPT_NR_ITIMERS		3
 
 #define CKPT_ITIMERF_ALARM	(1 << 0)	/* SIGALRM was pending */
+#define CKPT_ITIMERF_WAITS	(1 << 1)	/* ITIMER_REAL goes on when SIGALRM is taken */
+#define CKPT_ITIMERF_ALL	((1 << 2) - 1)
 
 /**
  * struct ckpt_rec_task_itimers - CKPT_REC_TASK_ITIMERS
  * @expires: by ITIMER_*, 0 if it is off: when it goes off [ns]: CLOCK_MONOTONIC
- *	for ITIMER_REAL, CPU time of the process for the others
+ *	for ITIMER_REAL, CPU time of the process for the others; with
+ *	CKPT_ITIMERF_WAITS when ITIMER_REAL has gone off
  * @interval: by ITIMER_* [ns]
  * @next_timer_id: number that the next POSIX timer gets
  * @flags: CKPT_ITIMERF_*

@@ -26,7 +26,7 @@ static int create_timer(clockid_t clock)
 	return id;
 }
 
-/* The timer that is made last is the first in the image. */
+/* The timer that is made first is the first in the image. */
 static void subject_with_all_that(void)
 {
 	stack_t stack = { .ss_sp = malloc(1 << 16), .ss_size = 1 << 16 };
@@ -34,8 +34,8 @@ static void subject_with_all_that(void)
 
 	signal(SIGUSR1, handler);
 	CHECK(!sigaltstack(&stack, NULL));
-	create_timer(CLOCK_PROCESS_CPUTIME_ID);
 	timer = create_timer(CLOCK_MONOTONIC);
+	create_timer(CLOCK_PROCESS_CPUTIME_ID);
 	subject_ready();
 	dprintf(2, "overrun %ld dumpable %d\n", syscall(SYS_timer_getoverrun, timer),
 		prctl(PR_GET_DUMPABLE));
@@ -66,7 +66,9 @@ static const struct forgery forgeries[] = {
 	F(CKPT_REC_TASK_TIMER, overrun_last, -2ULL, EINVAL, "bad POSIX timer"),
 	F(CKPT_REC_TASK_TIMER, flags, 1U << 31, EINVAL, "bad POSIX timer"),
 	F(CKPT_REC_TASK_TIMER, flags, CKPT_TIMERF_TIME_OF_DAY, EINVAL, "bad POSIX timer"),
-	F(CKPT_REC_TASK_TIMER, pad, 1, EINVAL, "bad POSIX timer"),
+	/* the place of a signal that is not pending; one beyond all queues */
+	F(CKPT_REC_TASK_TIMER, turn, 1, EINVAL, "bad POSIX timer"),
+	F(CKPT_REC_TASK_TIMER, turn, HUGE, EINVAL, "bad POSIX timer"),
 	F(CKPT_REC_TASK_ITIMERS, expires[2], 1ULL << 63, EINVAL, "bad interval timers"),
 	F(CKPT_REC_TASK_ITIMERS, interval[1], 1ULL << 63, EINVAL, "bad interval timers"),
 	F(CKPT_REC_TASK_ITIMERS, next_timer_id, 1U << 31, EINVAL, "bad interval timers"),
@@ -163,6 +165,53 @@ TEST_F_TIMEOUT(forged_task, clocks_that_are_none, 120)
 	EXPECT_TRUE(clock_is_refused(CPU_CLOCK(s.pid, NO_CLOCK), s.pid));
 	EXPECT_TRUE(clock_is_refused(CPU_CLOCK(s.pid, OF_THREAD | NO_CLOCK), s.pid));
 	EXPECT_TRUE(clock_is_refused(CPU_CLOCK(s.pid + 1, 2), s.pid));
+}
+
+static bool turn_is_refused(unsigned int turn, int notify)
+{
+	struct ckpt_rec_task_timer *timer = first_timer();
+
+	timer->flags = CKPT_TIMERF_PENDING;
+	timer->turn = turn;
+	timer->notify = notify;
+	return refused(try_work(), EINVAL, "bad POSIX timer");
+}
+
+/* From which numbers of the kernel are made that must not overflow */
+TEST_F(forged_task, turns_of_timers)
+{
+	EXPECT_TRUE(turn_is_refused(CKPT_MAX_TIMER_TURN + 1, SIGEV_SIGNAL));
+	EXPECT_TRUE(turn_is_refused(HUGE, SIGEV_SIGNAL));
+	EXPECT_TRUE(turn_is_refused(1, SIGEV_NONE));
+}
+
+static bool twice_is_refused(uint16_t type)
+{
+	size_t i;
+
+	copy_good();
+	for (i = 0; i < work.nr && work.items[i].type != type; i++)
+		;
+	if (i < work.nr) {
+		image_insert(&work, i + 1, &work.items[i]);
+		if (refused(try_work(), EINVAL, "comes twice"))
+			return true;
+	}
+	fprintf(stderr, "# record type %u\n", type);
+	return false;
+}
+
+/* A restart remembers something of each until the tree is complete. */
+TEST_F_TIMEOUT(forged_task, parts_that_come_twice, 120)
+{
+	static const uint16_t types[] = {
+		CKPT_REC_TASK_ITIMERS, CKPT_REC_TASK_MISC, CKPT_REC_TASK_RLIMITS,
+		CKPT_REC_TASK_SCHED, CKPT_REC_TASK_SIGMASK, CKPT_REC_TASK_TIMES,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		EXPECT_TRUE(twice_is_refused(types[i]));
 }
 
 /* Some of which make another clock of the number that a CPU clock is asked for by */

@@ -67,6 +67,40 @@ SURVIVE(time_slice)
 	CHECK_EQ(get_attr().nice, attr.nice);
 }
 
+/* It stays with a task whose policy has no use for it. */
+SURVIVE(time_slice_of_an_idle_task)
+{
+	const struct attr attr = {
+		.size = sizeof(attr), .policy = SCHED_OTHER, .runtime = 5000000,
+	};
+	const struct sched_param param = {};
+
+	CHECK(!set_attr(0, &attr));
+	CHECK(!sched_setscheduler(0, SCHED_IDLE, &param));
+	CHECK_EQ(get_attr().runtime, attr.runtime);
+	subject_ready();
+	CHECK_EQ(get_attr().policy, SCHED_IDLE);
+	CHECK_EQ(get_attr().runtime, attr.runtime);
+	CHECK(!sched_setscheduler(0, SCHED_OTHER, &param));
+	CHECK_EQ(get_attr().runtime, attr.runtime);
+}
+
+SURVIVE(time_slice_of_a_realtime_task)
+{
+	const struct attr attr = {
+		.size = sizeof(attr), .policy = SCHED_OTHER, .runtime = 5000000,
+	};
+	struct sched_param param = { .sched_priority = 1 };
+
+	CHECK(!set_attr(0, &attr));
+	CHECK(!sched_setscheduler(0, SCHED_FIFO, &param));
+	subject_ready();
+	CHECK_EQ(sched_getscheduler(0), SCHED_FIFO);
+	param.sched_priority = 0;
+	CHECK(!sched_setscheduler(0, SCHED_OTHER, &param));
+	CHECK_EQ(get_attr().runtime, attr.runtime);
+}
+
 SURVIVE(deadline)
 {
 	const struct attr attr = {

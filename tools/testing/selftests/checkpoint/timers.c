@@ -110,6 +110,35 @@ SURVIVE(pending_alarm_of_an_interval)
 	CHECK_EQ(take(SIGALRM, &info), SIGALRM);
 }
 
+static bool has_time_namespaces(void)
+{
+	return !access("/proc/self/ns/time", F_OK);
+}
+
+#define NO_TIME_NAMESPACES	"no CONFIG_TIME_NS"
+
+/* It counts from when it went off, not from when it was restored. */
+SURVIVE_IF(phase_of_a_pending_alarm, has_time_namespaces(), NO_TIME_NAMESPACES)
+{
+	long long first, next, was_set, asked;
+	siginfo_t info;
+
+	block(SIGALRM);
+	first = clock_ns(CLOCK_MONOTONIC);
+	set_itimer(ITIMER_REAL, 20, 1000000);
+	was_set = clock_ns(CLOCK_MONOTONIC) - first;
+	first += 20 * MS;
+	subject_sleep_ms(200);
+	subject_ready();
+	CHECK_EQ(take(SIGALRM, &info), SIGALRM);
+	next = clock_ns(CLOCK_MONOTONIC);
+	asked = next;
+	next += itimer_ms(ITIMER_REAL) * MS;
+	asked = clock_ns(CLOCK_MONOTONIC) - asked;
+	CHECK(next >= first + 1000 * NSEC - asked - 2 * MS);
+	CHECK(next <= first + 1000 * NSEC + was_set + 2 * MS);
+}
+
 SURVIVE(pending_alarm_comes_once)
 {
 	struct timespec soon = { .tv_nsec = 200 * MS };
@@ -319,6 +348,108 @@ SURVIVE(timer_without_signal)
 	CHECK(timer_ns(timer) <= left && timer_ns(timer) > left - 100 * NSEC);
 }
 
+/* It says how long from now, though it was told a time of the day. */
+SURVIVE(timer_without_signal_for_a_time_of_day)
+{
+	timer_t timer = create(CLOCK_REALTIME, SIGEV_NONE, 0, 0);
+	timer_t over = create(CLOCK_REALTIME, SIGEV_NONE, 0, 0);
+	timer_t unset = create(CLOCK_REALTIME, SIGEV_NONE, 0, 0);
+	long long now = clock_ns(CLOCK_REALTIME), left;
+
+	set_timer(timer, TIMER_ABSTIME, now + 500 * NSEC, 0);
+	set_timer(over, TIMER_ABSTIME, now - NSEC, 0);
+	left = timer_ns(timer);
+	subject_ready();
+	CHECK(timer_ns(timer) <= left && timer_ns(timer) > left - 100 * NSEC);
+	CHECK_EQ(timer_ns(over), 0);
+	CHECK_EQ(timer_ns(unset), 0);
+}
+
+static void read_timers(char *buf, size_t size)
+{
+	int fd = open("/proc/self/timers", O_RDONLY);
+	ssize_t n = read(fd, buf, size - 1);
+
+	CHECK(n > 0);
+	buf[n] = 0;
+	close(fd);
+}
+
+SURVIVE_IF(list_of_timers, !access("/proc/self/timers", F_OK), "no CONFIG_CHECKPOINT_RESTORE")
+{
+	char before[1024], after[1024];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1, i);
+	read_timers(before, sizeof(before));
+	subject_ready();
+	read_timers(after, sizeof(after));
+	CHECK(!strcmp(before, after));
+}
+
+static void set_for_order(int value, int notify, long ms, long interval_ms)
+{
+	timer_t timer = create(CLOCK_MONOTONIC, notify, SIGRTMIN + 3, value);
+
+	set_timer(timer, 0, ms * MS, interval_ms * MS);
+}
+
+static void take_in_order(int first, int last)
+{
+	siginfo_t info;
+
+	for (; first <= last; first++) {
+		CHECK_EQ(take(SIGRTMIN + 3, &info), SIGRTMIN + 3);
+		CHECK_EQ(info.si_code, SI_TIMER);
+		CHECK_EQ(info.si_value.sival_int, first);
+	}
+}
+
+/* Not in that of their creation, nor the reverse of it */
+SURVIVE(pending_signals_in_order_of_expiry)
+{
+	block(SIGRTMIN + 3);
+	set_for_order(1, SIGEV_SIGNAL, 10, 0);
+	set_for_order(3, SIGEV_SIGNAL, 50, 0);
+	set_for_order(2, SIGEV_SIGNAL, 30, 1000 * 1000);
+	set_for_order(4, SIGEV_SIGNAL, 70, 0);
+	subject_sleep_ms(150);
+	subject_ready();
+	take_in_order(1, 4);
+}
+
+/* Those of the thread are in a queue of their own, which comes first. */
+SURVIVE(pending_signals_of_thread_and_process_in_order)
+{
+	block(SIGRTMIN + 3);
+	set_for_order(4, SIGEV_SIGNAL, 50, 0);
+	set_for_order(2, SIGEV_THREAD_ID, 70, 0);
+	set_for_order(3, SIGEV_SIGNAL, 10, 0);
+	set_for_order(1, SIGEV_THREAD_ID, 30, 0);
+	subject_sleep_ms(150);
+	subject_ready();
+	take_in_order(1, 4);
+}
+
+/* The interval counts on from when it began, however long a checkpoint takes. */
+SURVIVE_IF(interval_keeps_its_phase, has_time_namespaces(), NO_TIME_NAMESPACES)
+{
+	timer_t timer = create(CLOCK_MONOTONIC, SIGEV_NONE, 0, 0);
+	long long start = clock_ns(CLOCK_MONOTONIC) + NSEC;
+	long long before, after, next, missing;
+
+	set_timer(timer, TIMER_ABSTIME, start, 10 * NSEC);
+	subject_sleep_ms(1200);
+	subject_ready();
+	before = clock_ns(CLOCK_MONOTONIC);
+	next = timer_ns(timer);
+	after = clock_ns(CLOCK_MONOTONIC);
+	/* What is missing from @before to the time that timer_gettime() was asked */
+	missing = (10 * NSEC - (before + next - start) % (10 * NSEC)) % (10 * NSEC);
+	CHECK(missing <= after - before);
+}
+
 static void burn_until_signal(void)
 {
 	while (!signals)
@@ -341,6 +472,33 @@ SURVIVE(timers_on_cpu_time)
 	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) >= end);
 	CHECK(clock_ns(CLOCK_PROCESS_CPUTIME_ID) < end + NSEC);
 	CHECK(timer_ns(thread) < 1000 * NSEC - 500 * MS && timer_ns(thread) > 900 * NSEC);
+}
+
+static void burn_cpu_ms(long ms)
+{
+	long long end = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + ms * MS;
+
+	while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) < end)
+		;
+}
+
+/* Who takes the signal is told the overruns, and starts the timer again. */
+SURVIVE(pending_signal_of_an_interval_of_cpu_time)
+{
+	timer_t timer = create(CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL, SIGRTMIN + 2, 7);
+	siginfo_t info;
+
+	block(SIGRTMIN + 2);
+	set_timer(timer, 0, 20 * MS, 100 * MS);
+	burn_cpu_ms(500);
+	subject_ready();
+	CHECK_EQ(take(SIGRTMIN + 2, &info), SIGRTMIN + 2);
+	CHECK_EQ(info.si_value.sival_int, 7);
+	CHECK(info.si_overrun >= 3);
+	CHECK_EQ(overrun(timer), info.si_overrun);
+	CHECK(timer_ns(timer) > 0 && timer_ns(timer) <= 100 * MS);
+	burn_cpu_ms(300);
+	CHECK_EQ(take(SIGRTMIN + 2, &info), SIGRTMIN + 2);
 }
 
 static timer_t of_thread;
