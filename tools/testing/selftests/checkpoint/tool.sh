@@ -3,6 +3,7 @@
 #
 # shellcheck source-path=SCRIPTDIR
 # shellcheck disable=SC2317
+# shellcheck disable=SC2086 # $ckpt may be several words
 #
 # ckpt(1): what scripts rely on.
 here=$(dirname "$0")
@@ -469,7 +470,6 @@ test_usage()
 {
 	local line
 	while read -r line; do
-		# shellcheck disable=SC2086
 		$ckpt $line >/dev/null 2>&1
 		[ $? = 2 ] || { echo "# ckpt $line"; return 1; }
 	done <<-'EOT'
