@@ -109,6 +109,23 @@ static void write_packet(int fd, ssize_t len, char c)
 	CHECK_EQ(write(fd, buf, len), len);
 }
 
+/* Each is small enough to be put behind the rest of a stream, which must not happen. */
+static void write_packets(int fd)
+{
+	write_packet(fd, 200, 'a');
+	write_packet(fd, 50, 'b');
+}
+
+/* After the last 100 bytes of the stream */
+static void check_packets(int fd)
+{
+	char buf[100];
+
+	CHECK_EQ(read(fd, buf, sizeof(buf)), sizeof(buf));
+	check_packet(fd, 200, 'a');
+	check_packet(fd, 50, 'b');
+}
+
 /* They went to buffers of their own because the first had no room. */
 SURVIVE(packets_after_a_stream)
 {
@@ -118,13 +135,10 @@ SURVIVE(packets_after_a_stream)
 	CHECK(!pipe2(fds, O_NONBLOCK));
 	CHECK_EQ(write(fds[1], buf, 4000), 4000);
 	CHECK(!fcntl(fds[1], F_SETFL, O_DIRECT | O_NONBLOCK));
-	write_packet(fds[1], 200, 'a');
-	write_packet(fds[1], 50, 'b');
+	write_packets(fds[1]);
 	CHECK_EQ(read(fds[0], buf, 3900), 3900);
 	subject_ready();
-	CHECK_EQ(read(fds[0], buf, 100), 100);
-	check_packet(fds[0], 200, 'a');
-	check_packet(fds[0], 50, 'b');
+	check_packets(fds[0]);
 }
 
 /* The room at the end of a buffer is not that of the bytes which were read. */
@@ -138,11 +152,8 @@ SURVIVE(packet_after_a_restart)
 	CHECK_EQ(read(fds[0], buf, 3900), 3900);
 	CHECK(!fcntl(fds[1], F_SETFL, O_DIRECT | O_NONBLOCK));
 	subject_ready();
-	write_packet(fds[1], 200, 'a');
-	write_packet(fds[1], 50, 'b');
-	CHECK_EQ(read(fds[0], buf, 100), 100);
-	check_packet(fds[0], 200, 'a');
-	check_packet(fds[0], 50, 'b');
+	write_packets(fds[1]);
+	check_packets(fds[0]);
 }
 
 /* What was spliced is never joined by what is written. */
@@ -150,18 +161,14 @@ SURVIVE(packet_after_a_spliced_page)
 {
 	static char page[4096];
 	struct iovec part = { page, 100 };
-	char buf[4096];
 	int fds[2];
 
 	CHECK(!pipe2(fds, O_NONBLOCK));
 	CHECK_EQ(vmsplice(fds[1], &part, 1, 0), 100);
 	CHECK(!fcntl(fds[1], F_SETFL, O_DIRECT | O_NONBLOCK));
 	subject_ready();
-	write_packet(fds[1], 200, 'a');
-	write_packet(fds[1], 50, 'b');
-	CHECK_EQ(read(fds[0], buf, 100), 100);
-	check_packet(fds[0], 200, 'a');
-	check_packet(fds[0], 50, 'b');
+	write_packets(fds[1]);
+	check_packets(fds[0]);
 }
 
 /* A pipe without a free buffer takes what still goes into the last one. */
