@@ -240,14 +240,43 @@ static int ckpt_hold(struct ckpt_ctx *ctx, struct ckpt_task *t)
 	} else {
 		t->held = true;
 		task->jobctl |= JOBCTL_TRAP_CKPT | JOBCTL_CKPT_WOKEN;
-		/* Who dumps core will not park, and its write to a pipe would end too soon. */
-		if (!task->signal->core_state)
+		/*
+		 * Who dumps core or exits will not park: its write to a pipe would
+		 * end too soon, or what a terminal has yet to send be lost.
+		 */
+		if (!task->signal->core_state && !(task->flags & PF_EXITING))
 			signal_wake_up(task, false);
 	}
 	unlock_task_sighand(task, &flags);
 	if (err)
 		return ckpt_unfreezable(ctx, err, "%s: is in another checkpoint", ckpt_whom(ctx));
 	return 0;
+}
+
+/**
+ * ckpt_was_disturbed() - Did a checkpoint wake current up?
+ * @left: how often more that may be, at first CKPT_DISTURBED_MAX
+ *
+ * Who calls checkpoint(2) or restart(2) does not park: one that has the caller
+ * in its tree gives up, and must not make the call fail. Waits until it lets go.
+ *
+ * Context: current can sleep, and has failed to because of TIF_SIGPENDING.
+ * Return: whether to try again.
+ */
+bool ckpt_was_disturbed(unsigned int *left)
+{
+	if (!*left || !(READ_ONCE(current->jobctl) & (JOBCTL_TRAP_CKPT | JOBCTL_CKPT_WOKEN)))
+		return false;
+	--*left;
+	do {
+		schedule_timeout_killable(1);
+		if (fatal_signal_pending(current))
+			return false;
+	} while (READ_ONCE(current->jobctl) & JOBCTL_TRAP_CKPT);
+	spin_lock_irq(&ckpt_sighand(current)->siglock);
+	recalc_sigpending();
+	spin_unlock_irq(&ckpt_sighand(current)->siglock);
+	return true;
 }
 
 /**

@@ -196,6 +196,8 @@ int ckpt_tree_write(struct ckpt_ctx *ctx);
 /* freeze.c: holding the tree still */
 int ckpt_freeze_tree(struct ckpt_ctx *ctx);	/* fills ctx->tree */
 void ckpt_release_tree(struct ckpt_ctx *ctx);
+#define CKPT_DISTURBED_MAX	100
+bool ckpt_was_disturbed(unsigned int *left);
 void ckpt_thaw_task(struct task_struct *task);
 void ckpt_thaw_tree(struct ckpt_ctx *ctx);
 int ckpt_freeze_recheck(struct ckpt_ctx *ctx);	/* nobody ran, nobody joined */

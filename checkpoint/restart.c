@@ -50,8 +50,8 @@ static int read_header(struct ckpt_ctx *ctx, struct ckpt_rec_header *head)
 }
 
 /*
- * An owner that shares memory does not exist before the TASK stage; whoever
- * creates it shares that memory and can restore it as well.
+ * An owner that shares memory does not exist before the TASK stage; whom they
+ * all come from can restore it as well.
  */
 static struct ckpt_child *find_owner(struct ckpt_ctx *ctx, u32 index)
 {
@@ -59,9 +59,19 @@ static struct ckpt_child *find_owner(struct ckpt_ctx *ctx, u32 index)
 
 	if (!child || ckpt_child_is_zombie(child))
 		return NULL;
-	while (!child->task)
-		child = child->creator;
-	return child;
+	return child->task ? child : child->maker;
+}
+
+/**
+ * ckpt_has_own_mm() - Has current an address space from the image?
+ * @ctx: the restart
+ *
+ * Context: A closure.
+ * Return: false if it is still that of the restarter.
+ */
+bool ckpt_has_own_mm(struct ckpt_ctx *ctx)
+{
+	return current->mm != ctx->restart->mm;
 }
 
 static int enter_stage(struct ckpt_ctx *ctx, enum ckpt_stage stage)
@@ -215,7 +225,7 @@ static int restore_task(struct ckpt_ctx *ctx, void *arg)
 	int err;
 
 	/* What belongs to an mm must not be set in the restarter's. */
-	if (current->mm == ctx->restart->mm)
+	if (!ckpt_has_own_mm(ctx))
 		return ckpt_err(ctx, -EINVAL, "image: %s has no memory", ckpt_whom(ctx));
 	err = ckpt_task_read(ctx, NULL);
 	if (err)

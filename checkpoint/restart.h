@@ -144,6 +144,8 @@ struct ckpt_vfork {
  * @leader: leader of its thread group, possibly itself
  * @parent: the thread that is its parent, NULL for the root and for threads
  * @creator: the task that has to create it, NULL if the restarter does
+ * @maker: whom all that share its memory come from, possibly itself
+ * @time_ns: of a maker: what they have said of their time namespace, 0 at first
  * @pgrp: its process group, NULL if it is the restarter's
  * @session: its session, NULL if it is the restarter's
  * @nr_threads: of a leader: threads besides itself
@@ -167,6 +169,8 @@ struct ckpt_child {
 	struct ckpt_child *leader;
 	struct ckpt_child *parent;
 	struct ckpt_child *creator;
+	struct ckpt_child *maker;
+	u32 time_ns;
 	struct ckpt_group *pgrp;
 	struct ckpt_group *session;
 	u32 nr_threads;

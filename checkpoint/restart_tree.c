@@ -131,6 +131,7 @@ static int check_thread(struct ckpt_ctx *ctx, struct ckpt_child *child)
 	}
 	child->leader = leader;
 	child->creator = leader;
+	child->maker = leader->maker;
 	leader->nr_threads++;
 	if (!leader->heir)
 		leader->heir = child;
@@ -144,6 +145,7 @@ static int check_sharing(struct ckpt_ctx *ctx, struct ckpt_child *child)
 	if (rec->creator == CKPT_TASK_NONE) {
 		if (rec->flags & (CKPT_TASKF_SHARE_VM | CKPT_TASKF_SHARE_SIGHAND))
 			return bad_task(ctx, child, "shares memory with nobody");
+		child->maker = child;
 		return 0;
 	}
 	if (!(rec->flags & CKPT_TASKF_SHARE_VM))
@@ -151,6 +153,7 @@ static int check_sharing(struct ckpt_ctx *ctx, struct ckpt_child *child)
 	child->creator = earlier(child, rec->creator);
 	if (!child->creator)
 		return bad_task(ctx, child, "creator %u is not before it", rec->creator);
+	child->maker = child->creator->maker;
 	return 0;
 }
 
@@ -308,7 +311,7 @@ int ckpt_restart_read_tree(struct ckpt_ctx *ctx, u32 nr_tasks)
 	unsigned long i;
 	int err;
 
-	if (!nr_tasks || nr_tasks > PID_MAX_LIMIT)
+	if (!nr_tasks || nr_tasks > READ_ONCE(pid_max))
 		return ckpt_err(ctx, -EINVAL, "image: %u tasks", nr_tasks);
 	for (i = 0; i < nr_tasks; i++) {
 		err = read_task(ctx, i);

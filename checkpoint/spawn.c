@@ -127,12 +127,14 @@ static int spawn(struct ckpt_ctx *ctx, struct ckpt_child *child)
 		.set_tid_size	= 1,
 	};
 	unsigned long timeout = jiffies + CKPT_DYING_WAIT;
+	unsigned int left = CKPT_DISTURBED_MAX;
 	struct task_struct *task;
 
 	refcount_inc(&child->restart->users);
 	do {
 		task = copy_process(NULL, 0, NUMA_NO_NODE, &args);
-	} while (task == ERR_PTR(-EEXIST) && wait_for_pid(ctx, child->rec.pid, timeout));
+	} while ((task == ERR_PTR(-EEXIST) && wait_for_pid(ctx, child->rec.pid, timeout)) ||
+		 (task == ERR_PTR(-ERESTARTNOINTR) && ckpt_was_disturbed(&left)));
 	if (IS_ERR(task)) {
 		ckpt_restart_put(child->restart);
 		return pid_error(ctx, child->rec.pid, PTR_ERR(task));
@@ -144,7 +146,10 @@ static int spawn(struct ckpt_ctx *ctx, struct ckpt_child *child)
 	return 0;
 }
 
-/* Sessions and process groups whose leader has died and been reaped: a pid, and no task */
+/*
+ * Sessions and process groups whose leader has died and been reaped: a pid, and no
+ * task. Nothing limits how many a user has, but that each has a task that is there.
+ */
 static int reserve_group_pids(struct ckpt_ctx *ctx)
 {
 	unsigned long timeout = jiffies + CKPT_DYING_WAIT;
@@ -213,7 +218,7 @@ int ckpt_spawn_processes(struct ckpt_ctx *ctx)
 		if (err)
 			return err;
 	}
-	return reserve_group_pids(ctx);
+	return 0;
 }
 
 /* In the creator of @arg: all at once that follow and have the same creator */
@@ -257,7 +262,7 @@ int ckpt_spawn_rest(struct ckpt_ctx *ctx)
 		if (err)
 			return err;
 	}
-	return 0;
+	return reserve_group_pids(ctx);
 }
 
 static int wait_zombie(struct task_struct *task)

@@ -47,6 +47,7 @@ static ssize_t ckpt_stream_result(ssize_t n)
 static ssize_t ckpt_stream_transfer(struct ckpt_ctx *ctx, struct iov_iter *iter, bool write)
 {
 	struct file *file = ctx->image_file;
+	unsigned int left = CKPT_DISTURBED_MAX;
 	struct iov_iter before = *iter;
 	const struct cred *old;
 	ssize_t n;
@@ -54,10 +55,12 @@ static ssize_t ckpt_stream_transfer(struct ckpt_ctx *ctx, struct iov_iter *iter,
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	old = override_creds(ctx->cred);
-	if (write)
-		n = vfs_iter_write(file, iter, ckpt_stream_pos(file), 0);
-	else
-		n = vfs_iter_read(file, iter, ckpt_stream_pos(file), 0);
+	do {
+		if (write)
+			n = vfs_iter_write(file, iter, ckpt_stream_pos(file), 0);
+		else
+			n = vfs_iter_read(file, iter, ckpt_stream_pos(file), 0);
+	} while (n == -ERESTARTSYS && ckpt_was_disturbed(&left));
 	revert_creds(old);
 	n = ckpt_stream_result(n);
 	if (n > 0 && n > iov_iter_count(&before))
@@ -197,8 +200,6 @@ static int ckpt_stream_check(struct ckpt_ctx *ctx, bool write)
 	struct inode *inode = file_inode(file);
 	fmode_t can = write ? FMODE_CAN_WRITE : FMODE_CAN_READ;
 
-	if (S_ISDIR(inode->i_mode))
-		return ckpt_err(ctx, -EISDIR, "image_fd is a directory");
 	if (!(file->f_mode & (write ? FMODE_WRITE : FMODE_READ)))
 		return ckpt_err(ctx, -EBADF, "image_fd is not open for %s", verb);
 	if (!(file->f_mode & can) || !(write ? (void *)file->f_op->write_iter :
@@ -209,7 +210,7 @@ static int ckpt_stream_check(struct ckpt_ctx *ctx, bool write)
 		return ckpt_err(ctx, -EINVAL, "image_fd is not a stream socket");
 	if (file->f_flags & O_DIRECT)
 		return ckpt_err(ctx, -EINVAL, "image_fd is open with O_DIRECT");
-	if ((file->f_flags & O_NONBLOCK) && !S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode))
+	if ((file->f_flags & O_NONBLOCK) && !S_ISREG(inode->i_mode))
 		return ckpt_err(ctx, -EINVAL, "image_fd is in non-blocking mode");
 	if (ctx->log_file && S_ISREG(inode->i_mode) && file_inode(ctx->log_file) == inode)
 		return ckpt_err(ctx, -EINVAL, "image_fd and log_fd are the same file");
@@ -223,8 +224,7 @@ static int ckpt_stream_check(struct ckpt_ctx *ctx, bool write)
  * Nothing is written yet. In a regular file page contents will be page-aligned.
  *
  * Context: May sleep.
- * Return: 0, -ENOMEM, or -EBADF, -EISDIR, -EINVAL if image_fd cannot carry an
- * image.
+ * Return: 0, -ENOMEM, or -EBADF, -EINVAL if image_fd cannot carry an image.
  */
 int ckpt_stream_open_write(struct ckpt_ctx *ctx)
 {
@@ -269,8 +269,8 @@ static int ckpt_stream_complete(struct ckpt_ctx *ctx)
  * A regular file that does not hold a whole image is refused at once.
  *
  * Context: May sleep.
- * Return: 0, -ENOMEM, -EBADF, -EISDIR or -EINVAL if image_fd cannot carry an
- * image, -EINVAL if the image is not whole, or what reading returned.
+ * Return: 0, -ENOMEM, -EBADF or -EINVAL if image_fd cannot carry an image,
+ * -EINVAL if the image is not whole, or what reading returned.
  */
 int ckpt_stream_open_read(struct ckpt_ctx *ctx)
 {
@@ -412,13 +412,20 @@ int ckpt_write_pages(struct ckpt_ctx *ctx, u32 objref, const struct ckpt_page_ru
 	return ckpt_stream_wrote(ctx, err);
 }
 
+/* What is done for one record is bounded, but not how many there are. */
+static int ckpt_stream_yield(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 static int ckpt_read_expect(struct ckpt_ctx *ctx, u16 type, struct ckpt_rec *rec)
 {
 	const struct ckpt_reader *r = &ctx->reader;
 	int err;
 
 	*rec = (struct ckpt_rec){};
-	err = ckpt_reader_expect(&ctx->reader, type, rec);
+	err = ckpt_stream_yield() ?: ckpt_reader_expect(&ctx->reader, type, rec);
 	if (err && rec->type && rec->type != type)
 		return ckpt_err(ctx, err,
 				"image offset %llu: block %u: record of type %u instead of %u",
@@ -510,7 +517,9 @@ int ckpt_read_tail(struct ckpt_ctx *ctx, u16 type, void *buf, size_t len,
  */
 int ckpt_read_rec(struct ckpt_ctx *ctx, struct ckpt_rec *rec)
 {
-	return ckpt_stream_was_read(ctx, ckpt_reader_next(&ctx->reader, rec));
+	int err = ckpt_stream_yield() ?: ckpt_reader_next(&ctx->reader, rec);
+
+	return ckpt_stream_was_read(ctx, err);
 }
 
 /**

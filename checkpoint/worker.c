@@ -60,6 +60,7 @@ struct ckpt_deferred {
 static void reset_inherited(const struct ckpt_child *child)
 {
 	ckpt_arch_reset_task();
+	ckpt_reset_speculation();
 	current->restart_block.fn = do_no_restart_syscall;
 	current->flags &= ~(PF_MCE_PROCESS | PF_MCE_EARLY | PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE);
 	if (child->rec.flags & CKPT_TASKF_DID_EXEC)
@@ -180,6 +181,7 @@ static void end_deferred(struct list_head *list, bool call)
 			work->fn(work->data);
 		list_del(&work->node);
 		kfree(work);
+		cond_resched();
 	}
 }
 
@@ -229,13 +231,16 @@ void ckpt_gate_passed(struct ckpt_restart *r)
 	}
 }
 
-/* If somebody continues it before the gate is open, the freezer trap is next. */
+/*
+ * If somebody continues it before the gate is open, the freezer trap is next.
+ * Not if a checkpoint has set that: it alone may let go of it.
+ */
 static bool goes_to_stop(void)
 {
 	bool stops;
 
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
-	stops = current->jobctl & JOBCTL_STOP_PENDING;
+	stops = (current->jobctl & (JOBCTL_STOP_PENDING | JOBCTL_TRAP_CKPT)) == JOBCTL_STOP_PENDING;
 	if (stops)
 		current->jobctl |= JOBCTL_TRAP_CKPT;
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
@@ -386,4 +391,23 @@ int ckpt_task_defer(struct ckpt_ctx *ctx, void (*fn)(void *data), const void *da
 	memcpy(work->data, data, len);
 	list_add_tail(&work->node, &child->deferred);
 	return 0;
+}
+
+/**
+ * ckpt_same_time_ns - Do all with the mm of current say the same?
+ * @ctx: the context
+ * @time_ns: what current says of its time namespace, not 0
+ *
+ * What the vdso reads is a page of the namespace that is mapped into the mm, and
+ * freed with the namespace: the kernel relies on there being one for each mm.
+ *
+ * Context: A closure, in the task that is being restored.
+ */
+bool ckpt_same_time_ns(struct ckpt_ctx *ctx, u32 time_ns)
+{
+	struct ckpt_child *maker = ctx->restart->running->maker;
+
+	if (!maker->time_ns)
+		maker->time_ns = time_ns;
+	return maker->time_ns == time_ns;
 }

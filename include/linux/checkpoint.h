@@ -307,6 +307,11 @@ u64 ckpt_flags(struct ckpt_ctx *ctx);
 int ckpt_task_defer(struct ckpt_ctx *ctx, void (*fn)(void *data), const void *data,
 		    size_t len);
 
+bool ckpt_has_own_mm(struct ckpt_ctx *ctx);
+
+/* Does current say the same of its time namespace (a number, not 0) as all with its mm? */
+bool ckpt_same_time_ns(struct ckpt_ctx *ctx, u32 time_ns);
+
 /**
  * struct ckpt_pending - pending signals of a task or a process, without those of timers
  * @set: which there are, signal 1 in bit 0
@@ -464,6 +469,8 @@ void ckpt_cow_free(struct ckpt_cow *cow);
  * read on the way to user mode.
  */
 void ckpt_mark_woken(void);
+
+void ckpt_reset_speculation(void);
 
 /* The sighand of a task that cannot lose it now: current, or one that is held. */
 #define ckpt_sighand(task)	rcu_dereference_protected((task)->sighand, true)

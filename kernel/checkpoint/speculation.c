@@ -14,13 +14,29 @@
 
 static const struct {
 	u32 which;
-	u32 initial;	/* of a task that has not asked for anything: ckpt_arch_reset_task() */
+	u32 initial;	/* of a task that has not asked for anything */
 	const char *what;
 } controls[] = {
 	{ PR_SPEC_STORE_BYPASS, PR_SPEC_ENABLE, "speculative store bypass" },
 	{ PR_SPEC_INDIRECT_BRANCH, PR_SPEC_ENABLE, "indirect branch speculation" },
 	{ PR_SPEC_L1D_FLUSH, PR_SPEC_DISABLE, "L1D flush" },
 };
+
+/**
+ * ckpt_reset_speculation() - Take off current what it has inherited
+ *
+ * Of the restarter. Controls that it has locked, and those that the CPU does
+ * not have, stay as they are.
+ *
+ * Context: Any in which current may change its own flags.
+ */
+void ckpt_reset_speculation(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(controls); i++)
+		arch_prctl_spec_ctrl_set(current, controls[i].which, controls[i].initial);
+}
 
 /* 0 if the task has no say in it on this CPU. */
 static u32 control_get(struct task_struct *task, u32 which)

@@ -163,8 +163,8 @@ static void joins_restore_late(void *data)
 	mutex_lock(&lock);
 	offsets_move(nsproxy->time_ns, &late->own, late->shift);
 	offsets_move(nsproxy->time_ns_for_children, &late->for_children, late->shift);
-	if (!nsproxy->time_ns->frozen_offsets)
-		timens_commit(current, nsproxy->time_ns);
+	/* also takes out of the mm what the restarter's namespace has mapped there */
+	timens_commit(current, nsproxy->time_ns);
 	mutex_unlock(&lock);
 }
 
@@ -184,6 +184,10 @@ static int joins_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 	for_children = ckpt_obj_fetch(ctx, rec.for_children, &time_ns_ops);
 	if (IS_ERR(for_children))
 		return PTR_ERR(for_children);
+	if (!ckpt_same_time_ns(ctx, rec.time_ns))
+		return ckpt_err(ctx, -EINVAL,
+				"%s: has another time namespace than others that share its memory",
+				ckpt_whom(ctx));
 	if (ckpt_flags(ctx) & RESTART_NO_TIME_NAMESPACE)
 		return 0;
 	err = join_time_ns(ns, for_children);
@@ -197,6 +201,7 @@ static int joins_restore(struct ckpt_ctx *ctx, const struct ckpt_rec *in)
 static const struct ckpt_task_ops joins_ops = {
 	.name = "time namespace",
 	.rec_type = CKPT_REC_TASK_TIME_NS,
+	.required = true,
 	.collect = joins_collect,
 	.checkpoint = joins_checkpoint,
 	.restore = joins_restore,

@@ -353,7 +353,9 @@ static int set_exe(struct ckpt_ctx *ctx, struct mm_struct *mm, u32 objref)
 	exe = ckpt_obj_fetch(ctx, objref, &ckpt_file_obj_ops);
 	if (IS_ERR(exe))
 		return ckpt_err(ctx, -EINVAL, "image: object %u is no program file", objref);
-	if (!S_ISREG(file_inode(exe)->i_mode) || path_noexec(&exe->f_path))
+	/* Who opens /proc/PID/exe must not get what nobody has a descriptor of. */
+	if (!S_ISREG(file_inode(exe)->i_mode) || path_noexec(&exe->f_path) ||
+	    IS_PRIVATE(file_inode(exe)) || exe->f_mode & FMODE_PATH)
 		ret = -EACCES;
 	else
 		ret = file_permission(exe, MAY_EXEC);
@@ -515,6 +517,8 @@ static void *mm_restore(struct ckpt_ctx *ctx)
 	ret = ckpt_read(ctx, CKPT_REC_MM, &rec, sizeof(rec));
 	if (!ret && !fields_valid(&rec))
 		ret = ckpt_err(ctx, -EINVAL, "%s: bad address space in the image", ckpt_whom(ctx));
+	if (!ret && ckpt_has_own_mm(ctx))
+		ret = ckpt_err(ctx, -EINVAL, "%s: a second address space", ckpt_whom(ctx));
 	if (!ret)
 		ret = ckpt_mm_switch_to_empty(ctx);
 	if (!ret)

@@ -6,7 +6,6 @@
 #ifndef _ASM_X86_CHECKPOINT_H
 #define _ASM_X86_CHECKPOINT_H
 
-#include <linux/nospec.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
@@ -25,14 +24,6 @@ struct ckpt_rec_mm_arch;
 struct mm_struct;
 struct vdso_image;
 
-/* Each fails, as it must, if the restarter has locked it or the CPU has no such control. */
-static inline void ckpt_reset_speculation(void)
-{
-	arch_prctl_spec_ctrl_set(current, PR_SPEC_STORE_BYPASS, PR_SPEC_ENABLE);
-	arch_prctl_spec_ctrl_set(current, PR_SPEC_INDIRECT_BRANCH, PR_SPEC_ENABLE);
-	arch_prctl_spec_ctrl_set(current, PR_SPEC_L1D_FLUSH, PR_SPEC_DISABLE);
-}
-
 /*
  * Takes off current what it has inherited from the restarter. The shadow stack
  * must go while current is in the mm that it was made in. Of the I/O ports a
@@ -45,7 +36,6 @@ static inline void ckpt_arch_reset_task(void)
 	shstk_free(current);
 	reset_thread_features();
 	current->thread.iopl_emul = 0;
-	ckpt_reset_speculation();
 	flush_thread();
 	write_pkru(0);
 	SET_TSC_CTL(PR_TSC_ENABLE);

@@ -183,7 +183,8 @@ static const struct forgery forgeries[] = {
 	/* counts */
 	F(CKPT_REC_HEADER, nr_tasks, HUGE, EINVAL, "tasks"),
 	F(CKPT_REC_HEADER, nr_tasks, 0, EINVAL, "0 tasks"),
-	F(CKPT_REC_HEADER, nr_tasks, 100000, EINVAL, "type 4 instead of 3"),
+	F(CKPT_REC_HEADER, nr_tasks, 30000, EINVAL, "type 4 instead of 3"),
+	F(CKPT_REC_HEADER, nr_tasks, 1 << 22, EINVAL, "4194304 tasks"),
 	F(CKPT_REC_PAGES, nr_runs, HUGE, EINVAL, "page runs are not consistent"),
 	F(CKPT_REC_PAGES, data_len, HUGE, EINVAL, "page runs are not consistent"),
 	F(CKPT_REC_PIPE, nr_bufs, HUGE, EINVAL, "pipe"),
