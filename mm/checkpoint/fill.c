@@ -388,7 +388,7 @@ static int install_error(struct ckpt_ctx *ctx, int err, u64 addr)
 			err == -EEXIST ? "twice in the image" : "no memory");
 }
 
-static int map_huge(struct ckpt_ctx *ctx, struct mm_fill *mf, bool all)
+static int map_gathered(struct ckpt_ctx *ctx, struct mm_fill *mf, bool all)
 {
 	int ret = ckpt_huge_map(&mf->huge, mf->mm, all);
 
@@ -406,7 +406,7 @@ static int mm_install(struct ckpt_ctx *ctx, void *obj, struct ckpt_fill *fill)
 	mmap_read_unlock(mf->mm);
 	if (ret)
 		return install_error(ctx, ret, fill->index[i] << PAGE_SHIFT);
-	return map_huge(ctx, mf, false);
+	return map_gathered(ctx, mf, false);
 }
 
 static int mm_share(struct ckpt_ctx *ctx, void *obj, const struct ckpt_page_run *run)
@@ -440,7 +440,7 @@ int ckpt_mm_read_pages(struct ckpt_ctx *ctx, struct mm_struct *mm)
 	int ret = ckpt_fill_all(ctx, &mf, &mm_fill_ops);
 
 	if (!ret)
-		ret = map_huge(ctx, &mf, true);
+		ret = map_gathered(ctx, &mf, true);
 	ckpt_huge_drop(&mf.huge);
 	return ret;
 }

@@ -42,8 +42,8 @@ static struct folio *alloc_huge(struct vm_area_struct *vma, unsigned long addr)
 }
 
 /* As a page fault maps a huge page that it has cleared. */
-static int map_locked(struct vm_area_struct *vma, unsigned long addr, struct folio *folio,
-		      pmd_t *pmd, pgtable_t table)
+static int map_pmd(struct vm_area_struct *vma, unsigned long addr, struct folio *folio,
+		   pmd_t *pmd, pgtable_t table)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	spinlock_t *ptl = pmd_lock(mm, pmd);
@@ -78,7 +78,7 @@ static int map_huge(struct vm_area_struct *vma, unsigned long addr, struct folio
 	table = pte_alloc_one(vma->vm_mm);
 	if (!table)
 		return -ENOMEM;
-	ret = map_locked(vma, addr, folio, pmd, table);
+	ret = map_pmd(vma, addr, folio, pmd, table);
 	if (ret)
 		pte_free(vma->vm_mm, table);
 	return ret;

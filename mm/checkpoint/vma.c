@@ -442,15 +442,16 @@ static struct vm_area_struct *map_region(struct mm_struct *mm, const struct ckpt
 					 struct file *file, vm_flags_t flags)
 {
 	vm_flags_t later = flags & VM_HUGETLB ? flags & VM_WRITE : 0;
+	unsigned long addr, len = rec->end - rec->start;
 	struct vm_area_struct *vma;
-	unsigned long addr;
 
+	if (later && !may_expand_vm(mm, flags, len >> PAGE_SHIFT))
+		return ERR_PTR(-ENOMEM);
 	if (rec->flags & CKPT_VMA_UNRESERVED)
 		flags |= VM_NORESERVE;
 	if (mm->map_count % 2)
 		flags |= VM_NOMERGE;
-	addr = mmap_region(file, rec->start, rec->end - rec->start, flags & ~later, rec->pgoff,
-			   NULL);
+	addr = mmap_region(file, rec->start, len, flags & ~later, rec->pgoff, NULL);
 	if (IS_ERR_VALUE(addr))
 		return ERR_PTR(addr);
 	vma = vma_lookup(mm, addr);
