@@ -30,6 +30,46 @@
  */
 #define CKPT_BEGINS_AGAIN	1
 
+/* On overlayfs these return EINTR if another task is about to copy the file up. */
+static bool ckpt_changes_file(int nr)
+{
+	switch (nr) {
+	case __NR_open:
+	case __NR_openat:
+	case __NR_openat2:
+	case __NR_creat:
+	case __NR_truncate:
+	case __NR_chmod:
+	case __NR_fchmod:
+	case __NR_fchmodat:
+	case __NR_fchmodat2:
+	case __NR_chown:
+	case __NR_fchown:
+	case __NR_lchown:
+	case __NR_fchownat:
+	case __NR_utime:
+	case __NR_utimes:
+	case __NR_futimesat:
+	case __NR_utimensat:
+	case __NR_setxattr:
+	case __NR_lsetxattr:
+	case __NR_fsetxattr:
+	case __NR_removexattr:
+	case __NR_lremovexattr:
+	case __NR_fremovexattr:
+	case __NR_link:
+	case __NR_linkat:
+	case __NR_unlink:
+	case __NR_unlinkat:
+	case __NR_rename:
+	case __NR_renameat:
+	case __NR_renameat2:
+	case __NR_rmdir:
+		return true;
+	}
+	return false;
+}
+
 /*
  * Calls that return EINTR when a signal wakes them, but can just as well begin
  * again: nothing has been consumed.
@@ -38,6 +78,8 @@ static bool ckpt_call_restarts(int nr)
 {
 	if (in_compat_syscall())
 		return ckpt_ia32_call_restarts(nr);
+	if (ckpt_changes_file(nr))
+		return true;
 	switch (nr) {
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
@@ -201,6 +243,52 @@ static void ckpt_write_rest(struct pt_regs *regs)
 }
 
 /**
+ * ckpt_deadline_kept() - Marks a restart block that holds a deadline
+ * @rb: the restart block
+ *
+ * Called only by a program that calls restart_syscall(2) itself.
+ *
+ * Return: -EINTR.
+ */
+long ckpt_deadline_kept(struct restart_block *rb)
+{
+	return -EINTR;
+}
+
+/**
+ * ckpt_set_deadline() - Remember when the call would have ended that current begins again
+ * @expires: CLOCK_MONOTONIC
+ * @sp: the stack pointer, which tells it from a call by a signal handler
+ * @again: the registers are set up for the call to begin again
+ */
+void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again)
+{
+	struct restart_block *rb = &current->restart_block;
+
+	rb->futex.time = expires;
+	rb->futex.uaddr = (u32 __user *)sp;
+	rb->futex.val = again ? CKPT_BEGINS_AGAIN : 0;
+	rb->fn = ckpt_deadline_kept;
+}
+
+/* A block that was not used stays behind until the next one: it says of what call it is. */
+static void ckpt_note_call(void)
+{
+	struct restart_block *rb = &current->restart_block;
+
+	if (rb->fn == ckpt_deadline_kept)
+		rb->futex.bitset = syscall_get_nr(current, current_pt_regs());
+}
+
+static bool ckpt_has_deadline(struct task_struct *task)
+{
+	const struct restart_block *rb = &task->restart_block;
+
+	return rb->fn == ckpt_deadline_kept && rb->futex.uaddr == user_sp(task) &&
+	       rb->futex.bitset == syscall_get_nr(task, task_pt_regs(task));
+}
+
+/**
  * __ckpt_resume_call() - Hide from current that a freeze interrupted its system call
  *
  * A signal that is delivered interrupts the call rightly: this is for when
@@ -211,7 +299,6 @@ static void ckpt_write_rest(struct pt_regs *regs)
  */
 void __ckpt_resume_call(void)
 {
-	struct restart_block *rb = &current->restart_block;
 	struct pt_regs *regs = current_pt_regs();
 	long error = syscall_get_error(current, regs);
 
@@ -227,8 +314,8 @@ void __ckpt_resume_call(void)
 	    !ckpt_call_restarts(syscall_get_nr(current, regs)))
 		return;
 	syscall_set_return_value(current, regs, -ERESTARTNOINTR, 0);
-	if (rb->fn == ckpt_deadline_kept)
-		rb->futex.val = CKPT_BEGINS_AGAIN;
+	if (ckpt_has_deadline(current))
+		current->restart_block.futex.val = CKPT_BEGINS_AGAIN;
 }
 
 /**
@@ -259,43 +346,15 @@ bool __ckpt_continues_call(int nr)
  * For a restored task whose registers are those of an interrupted system call:
  * it treats them as a thawed task does, on its way to user mode.
  *
- * Context: The task being restored.
+ * Context: The task being restored, with its registers and its restart block.
  */
 void ckpt_mark_woken(void)
 {
+	ckpt_note_call();
 	spin_lock_irq(&ckpt_sighand(current)->siglock);
 	current->jobctl |= JOBCTL_CKPT_WOKEN;
 	set_thread_flag(TIF_SIGPENDING);
 	spin_unlock_irq(&ckpt_sighand(current)->siglock);
-}
-
-/**
- * ckpt_deadline_kept() - Marks a restart block that holds a deadline
- * @rb: the restart block
- *
- * Called only by a program that calls restart_syscall(2) itself.
- *
- * Return: -EINTR.
- */
-long ckpt_deadline_kept(struct restart_block *rb)
-{
-	return -EINTR;
-}
-
-/**
- * ckpt_set_deadline() - Remember when the call would have ended that current begins again
- * @expires: CLOCK_MONOTONIC
- * @sp: the stack pointer, which tells it from a call by a signal handler
- * @again: the registers are set up for the call to begin again
- */
-void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again)
-{
-	struct restart_block *rb = &current->restart_block;
-
-	rb->futex.time = expires;
-	rb->futex.uaddr = (u32 __user *)sp;
-	rb->futex.val = again ? CKPT_BEGINS_AGAIN : 0;
-	rb->fn = ckpt_deadline_kept;
 }
 
 /**
@@ -311,7 +370,9 @@ void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again)
 void __ckpt_keep_deadline(ktime_t expires)
 {
 	ckpt_set_deadline(expires, (unsigned long)user_sp(current), false);
-	set_thread_flag(TIF_SIGPENDING);
+	ckpt_note_call();
+	if (READ_ONCE(current->jobctl) & JOBCTL_CKPT_WOKEN)
+		set_thread_flag(TIF_SIGPENDING);
 }
 
 /**
@@ -343,7 +404,7 @@ unsigned long ckpt_get_deadline(struct task_struct *task, ktime_t *expires, bool
 {
 	struct restart_block *rb = &task->restart_block;
 
-	if (rb->fn != ckpt_deadline_kept || rb->futex.uaddr != user_sp(task))
+	if (!ckpt_has_deadline(task))
 		return 0;
 	*expires = rb->futex.time;
 	*again = rb->futex.val == CKPT_BEGINS_AGAIN;

@@ -63,11 +63,13 @@ static inline void ckpt_die(void)
 		__ckpt_die();
 }
 
-/* Current is about to return -EINTR from a call that would have ended at @expires. */
+/*
+ * Current is about to return -EINTR from a call that would have ended at @expires.
+ * Whatever interrupted it: a task that stops now may be frozen later.
+ */
 static inline void ckpt_keep_deadline(ktime_t expires)
 {
-	if (unlikely(READ_ONCE(current->jobctl) & JOBCTL_CKPT_WOKEN))
-		__ckpt_keep_deadline(expires);
+	__ckpt_keep_deadline(expires);
 }
 
 /* The call ends at @expires; or earlier, if it was interrupted and begins again. */

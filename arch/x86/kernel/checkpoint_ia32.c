@@ -15,6 +15,50 @@
 #include <asm/ptrace.h>
 #include <asm/vdso.h>
 
+static bool changes_file(int nr)
+{
+	switch (nr) {
+	case __NR_ia32_open:
+	case __NR_ia32_openat:
+	case __NR_ia32_openat2:
+	case __NR_ia32_creat:
+	case __NR_ia32_truncate:
+	case __NR_ia32_truncate64:
+	case __NR_ia32_chmod:
+	case __NR_ia32_fchmod:
+	case __NR_ia32_fchmodat:
+	case __NR_ia32_fchmodat2:
+	case __NR_ia32_chown:
+	case __NR_ia32_chown32:
+	case __NR_ia32_fchown:
+	case __NR_ia32_fchown32:
+	case __NR_ia32_lchown:
+	case __NR_ia32_lchown32:
+	case __NR_ia32_fchownat:
+	case __NR_ia32_utime:
+	case __NR_ia32_utimes:
+	case __NR_ia32_futimesat:
+	case __NR_ia32_utimensat:
+	case __NR_ia32_utimensat_time64:
+	case __NR_ia32_setxattr:
+	case __NR_ia32_lsetxattr:
+	case __NR_ia32_fsetxattr:
+	case __NR_ia32_removexattr:
+	case __NR_ia32_lremovexattr:
+	case __NR_ia32_fremovexattr:
+	case __NR_ia32_link:
+	case __NR_ia32_linkat:
+	case __NR_ia32_unlink:
+	case __NR_ia32_unlinkat:
+	case __NR_ia32_rename:
+	case __NR_ia32_renameat:
+	case __NR_ia32_renameat2:
+	case __NR_ia32_rmdir:
+		return true;
+	}
+	return false;
+}
+
 /**
  * ckpt_ia32_call_restarts() - Can a 32-bit system call that a freeze interrupted begin again?
  * @nr: its number
@@ -24,6 +68,8 @@
  */
 bool ckpt_ia32_call_restarts(int nr)
 {
+	if (changes_file(nr))
+		return true;
 	switch (nr) {
 	case __NR_ia32_epoll_wait:
 	case __NR_ia32_epoll_pwait:

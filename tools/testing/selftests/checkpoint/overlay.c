@@ -203,4 +203,69 @@ SURVIVE_IF(directory_that_is_yet_to_be_read, has_overlayfs(), NO_OVERLAYFS)
 	umount_layers();
 }
 
+#define NR_BIG		8
+#define BIG_LEN		(4 << 20)
+
+static const char *big_file(const char *dir, int n)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "%s/big%d", dir, n);
+	return name;
+}
+
+static void open_all(void)
+{
+	int n;
+
+	for (n = 0; n < NR_BIG; n++)
+		CHECK(open(big_file("merged", n), O_RDWR | O_CLOEXEC) >= 0);
+}
+
+/* Two that open the same file for writing: one has it copied, the other waits. */
+static void subject_copies(void)
+{
+	char *big = calloc(1, BIG_LEN);
+	int n, status;
+
+	CHECK(big);
+	mount_layers();
+	for (n = 0; n < NR_BIG; n++) {
+		int fd = open(big_file("lower", n), O_CREAT | O_WRONLY, 0644);
+
+		CHECK_EQ(write(fd, big, BIG_LEN), BIG_LEN);
+		CHECK(!close(fd));
+	}
+	for (n = 0; n < 2; n++) {
+		pid_t kid = fork();
+
+		CHECK(kid >= 0);
+		if (kid)
+			continue;
+		while (access("go", F_OK))
+			subject_sleep_ms(1);
+		open_all();
+		_exit(0);
+	}
+	subject_ready();
+	for (n = 0; n < 2; n++)
+		CHECK(wait(&status) > 0 && !status);
+	umount_layers();
+}
+
+TEST_F(refuse, no_eintr_while_a_file_is_copied)
+{
+	struct subject *s = &self->s;
+	int i;
+
+	if (!has_overlayfs())
+		SKIP(return, NO_OVERLAYFS);
+	ASSERT_TRUE(subject_start(s, subject_copies)) subject_print(s);
+	close(test_open(s, "go", O_CREAT | O_WRONLY));
+	for (i = 0; i < 40; i++)
+		subject_checkpoint(s, CHECKPOINT_DRY_RUN);
+	EXPECT_EQ(subject_finish(s), 0) subject_print(s);
+	s->pid = 0;
+}
+
 TEST_HARNESS_MAIN

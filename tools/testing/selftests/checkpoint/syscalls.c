@@ -525,4 +525,35 @@ TEST(no_eintr_from_recv_with_timeout)
 	look_at(_metadata, subject_recv);
 }
 
+/* It ends with what there was, and the socket is none the worse for it. */
+static void wait_recvmmsg(void)
+{
+	struct mmsghdr messages[3] = {};
+	int n = recvmmsg(fds[0], messages, 3, 0, NULL);
+	char c;
+
+	CHECK(n == 2 || n == 3);
+	if (n == 2)
+		CHECK_EQ(recv(fds[0], &c, 1, 0), 1);
+}
+
+static void subject_recvmmsg(void)
+{
+	pid_t kid;
+
+	share();
+	CHECK(!socketpair(AF_UNIX, SOCK_DGRAM, 0, fds));
+	CHECK_EQ(send(fds[1], "1", 1, 0), 1);
+	CHECK_EQ(send(fds[1], "2", 1, 0), 1);
+	kid = waiting_child(wait_recvmmsg);
+	subject_ready();
+	CHECK_EQ(send(fds[1], "3", 1, 0), 1);
+	reap(kid);
+}
+
+TEST(no_error_after_recvmmsg)
+{
+	look_at(_metadata, subject_recvmmsg);
+}
+
 TEST_HARNESS_MAIN

@@ -298,7 +298,8 @@ TEST_F(timeouts, do_not_grow_by_being_saved)
 }
 
 /* Most of the time is over at the checkpoint; the restarted ones have little left. */
-static void restart_run(struct __test_metadata *_metadata, struct subject *s, int generations)
+static void restart_run(struct __test_metadata *_metadata, struct subject *s, int generations,
+			bool stopped)
 {
 	const char *late = "all";
 	int i, status;
@@ -306,11 +307,17 @@ static void restart_run(struct __test_metadata *_metadata, struct subject *s, in
 
 	ASSERT_TRUE(subject_start(s, subject_saved)) subject_print(s);
 	subject_sleep_ms(TIMEOUT * 750);
+	if (stopped) {
+		kill(s->pid, SIGSTOP);
+		ASSERT_EQ(waitpid(s->pid, &status, WUNTRACED), s->pid);
+	}
 	for (i = 0; i < generations; i++) {
 		ASSERT_GT(subject_checkpoint(s, CHECKPOINT_KILL), 0) subject_print(s);
 		ASSERT_EQ(waitpid(s->pid, &status, 0), s->pid);
 		ASSERT_EQ(subject_restart(s, 0), s->pid) subject_print(s);
 	}
+	if (stopped)
+		kill(s->pid, SIGCONT);
 	for (end = now() + TIMEOUT * 0.75; late && now() < end; subject_sleep_ms(10))
 		late = who_waits(s, NR_SAVED);
 	EXPECT_EQ(late, NULL) {
@@ -323,12 +330,18 @@ static void restart_run(struct __test_metadata *_metadata, struct subject *s, in
 
 TEST_F(timeouts, go_on_after_a_restart)
 {
-	restart_run(_metadata, &self->s, 1);
+	restart_run(_metadata, &self->s, 1, false);
 }
 
 TEST_F(timeouts, go_on_after_three_restarts)
 {
-	restart_run(_metadata, &self->s, 3);
+	restart_run(_metadata, &self->s, 3, false);
+}
+
+/* Those that the stop ended with EINTR wait for what was left then. */
+TEST_F(timeouts, go_on_when_a_stopped_process_is_continued)
+{
+	restart_run(_metadata, &self->s, 1, true);
 }
 
 /*
