@@ -37,6 +37,18 @@ static void free_unattached_pids(struct ckpt_restart *r)
 	}
 }
 
+/* A dead thread that is traced stays, and the leader with it. */
+static bool has_tracer(struct task_struct *leader)
+{
+	struct task_struct *t;
+
+	guard(rcu)();
+	for_each_thread(leader, t)
+		if (READ_ONCE(t->ptrace))
+			return true;
+	return false;
+}
+
 /*
  * The restarter may have been killed itself: as in zap_pid_ns_processes() that
  * must not keep it from waiting. Another thread of the restarter can only make
@@ -49,7 +61,7 @@ static void reap_child(struct ckpt_child *child)
 		clear_thread_flag(TIF_SIGPENDING);
 		if (kernel_wait4(child->rec.pid, NULL, __WALL, NULL) != -ERESTARTSYS)
 			return;
-		if (__fatal_signal_pending(current) && READ_ONCE(child->task->ptrace))
+		if (__fatal_signal_pending(current) && has_tracer(child->task))
 			return;
 	}
 }

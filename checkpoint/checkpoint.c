@@ -198,11 +198,8 @@ static int ckpt_write_dead(struct ckpt_ctx *ctx)
  */
 static int ckpt_begin_tasks(struct ckpt_ctx *ctx)
 {
-	int err;
+	int err = ctx->flags & CHECKPOINT_KILL ? ckpt_stream_sync(ctx) : 0;
 
-	if (!(ctx->flags & CHECKPOINT_KILL))
-		return 0;
-	err = ckpt_stream_sync(ctx);
 	if (!err)
 		ckpt_signals_note(ctx);
 	return err;
@@ -235,13 +232,7 @@ static int ckpt_write_all(struct ckpt_ctx *ctx)
 /* Somebody outside may have changed what the tree shares while it was written. */
 static int ckpt_recheck(struct ckpt_ctx *ctx)
 {
-	int err;
-
-	err = ckpt_freeze_recheck(ctx) ?: ckpt_obj_recheck(ctx);
-	/* A tree that lives on gets the signals that came late. */
-	if (!err && ctx->flags & CHECKPOINT_KILL)
-		err = ckpt_signals_recheck(ctx);
-	return err;
+	return ckpt_freeze_recheck(ctx) ?: ckpt_obj_recheck(ctx) ?: ckpt_signals_recheck(ctx);
 }
 
 static int ckpt_write_image(struct ckpt_ctx *ctx)

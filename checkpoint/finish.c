@@ -124,17 +124,27 @@ static bool ckpt_stops_later(struct task_struct *leader)
 	return false;
 }
 
-static bool ckpt_is_stopped(struct task_struct *task)
+/* Somebody may have continued it since: it is enough that no thread is yet to stop. */
+static bool ckpt_has_stopped(struct task_struct *leader)
 {
-	return (READ_ONCE(task->exit_state) && !delay_group_leader(task)) ||
-	       READ_ONCE(task->signal->flags) & SIGNAL_STOP_STOPPED || ckpt_stops_later(task);
+	struct task_struct *t;
+	unsigned long flags;
+	bool pending = false;
+
+	if (ckpt_stops_later(leader) || !lock_task_sighand(leader, &flags))
+		return true;
+	if (!(leader->signal->flags & SIGNAL_GROUP_EXIT))
+		for_each_thread(leader, t)
+			pending |= !!(t->jobctl & JOBCTL_STOP_PENDING);
+	unlock_task_sighand(leader, &flags);
+	return !pending;
 }
 
 /**
  * ckpt_stop_tree() - Stop the tree where it stands, and thaw it
  * @ctx: the context; the tree is frozen
  *
- * Returns when all processes are stopped; that of current stops when current
+ * Returns when all processes have stopped; that of current stops when current
  * returns to user mode, one with a thread in vfork() when that does.
  *
  * Context: May sleep.
@@ -150,7 +160,7 @@ void ckpt_stop_tree(struct ckpt_ctx *ctx)
 	ckpt_for_each_task(t, &ctx->tree) {
 		if (!thread_group_leader(t->task) || ckpt_of_current(t->task))
 			continue;
-		while (!ckpt_is_stopped(t->task) && !fatal_signal_pending(current))
+		while (!ckpt_has_stopped(t->task) && !fatal_signal_pending(current))
 			schedule_timeout_killable(1);
 	}
 }

@@ -236,16 +236,29 @@ static long ckpt_obj_users(const struct ckpt_obj *obj)
 	return obj->ops->ref_users(obj->ptr) - 1;
 }
 
-/* Users that were not found, or not to be found in the tree: not 0 for a leak. */
+#define CKPT_COUNTS_MAX	10
+
+/*
+ * Users that were not found, or not to be found in the tree: not 0 for a leak.
+ * Those outside are counted one after the other, while they fork and exit: what
+ * comes out is worth nothing if there were others in the end.
+ */
 static long ckpt_obj_surplus(struct ckpt_ctx *ctx, const struct ckpt_obj *obj)
 {
-	long surplus;
+	unsigned int i;
+	long users, surplus;
 
 	if (!obj->ops->ref_users || obj->flags & CKPT_OBJ_EXTERNAL)
 		return 0;
-	surplus = ckpt_obj_users(obj) - obj->users;
-	if (surplus > 0 && obj->ops->ref_outside)
+	for (i = 0; i < CKPT_COUNTS_MAX; i++) {
+		users = ckpt_obj_users(obj);
+		surplus = users - obj->users;
+		if (surplus <= 0 || !obj->ops->ref_outside)
+			break;
 		surplus -= obj->ops->ref_outside(ctx, obj->ptr);
+		if (users == ckpt_obj_users(obj))
+			break;
+	}
 	return surplus;
 }
 

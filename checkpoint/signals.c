@@ -5,6 +5,9 @@
  * A signal that comes when those of its receiver have been saved is not in the
  * image. A tree that lives on gets it; one that is killed never would, and its
  * sender was told that it was sent. So then the tree is not killed.
+ *
+ * A process that was continued when some of its threads had been saved would be
+ * half stopped in the image, which is wrong whether the tree lives on or not.
  */
 #include <linux/bitops.h>
 #include <linux/sched/signal.h>
@@ -63,16 +66,18 @@ static int ckpt_pending_differ(const struct ckpt_pending *then, const struct ckp
 	return then->nr != now->nr ? now->last : 0;
 }
 
-/* Return: a signal that has changed what was noted, or 0. */
-static int ckpt_late_signal(const struct ckpt_task *t)
+/* Return: a signal that has changed what was noted, and matters, or 0. */
+static int ckpt_late_signal(const struct ckpt_task *t, bool lives_on)
 {
 	const struct ckpt_signals *then = &t->signals;
 	struct ckpt_signals now;
 
 	if (!ckpt_signals_get(t, &now))
-		return SIGKILL;
+		return lives_on ? 0 : SIGKILL;
 	if (then->stopped && !now.stopped)
 		return SIGCONT;
+	if (lives_on)
+		return 0;
 	return ckpt_pending_differ(&then->own, &now.own) ?:
 	       ckpt_pending_differ(&then->shared, &now.shared);
 }
@@ -85,11 +90,12 @@ static int ckpt_late_signal(const struct ckpt_task *t)
  */
 int ckpt_signals_recheck(struct ckpt_ctx *ctx)
 {
+	bool lives_on = !(ctx->flags & CHECKPOINT_KILL);
 	struct ckpt_task *t;
 	int sig;
 
 	ckpt_for_each_task(t, &ctx->tree) {
-		sig = ckpt_gets_signals(t) ? ckpt_late_signal(t) : 0;
+		sig = ckpt_gets_signals(t) ? ckpt_late_signal(t, lives_on) : 0;
 		if (!sig)
 			continue;
 		ckpt_set_whom(ctx, t->task);

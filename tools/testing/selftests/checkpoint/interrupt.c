@@ -310,6 +310,37 @@ TEST_F_TIMEOUT(interrupt, restarter, 600)
 	}
 }
 
+/* How long a restart takes that nobody disturbs */
+static long restart_us(struct subject *s, struct target *t)
+{
+	long start = us_now();
+
+	return restarts(s, t) ? us_now() - start : -1;
+}
+
+/*
+ * Restarts from the file "image" and kills @pid, or the restarter if 0, within
+ * @us. Returns the status of the restarter, or -1.
+ */
+static int restart_and_kill(struct subject *s, pid_t pid, long us, unsigned int *seed)
+{
+	int image[2] = { test_open(s, "image", O_RDONLY), -1 };
+	int end[2], status;
+	pid_t restarter;
+
+	if (image[0] < 0 || pipe2(end, O_CLOEXEC))
+		return -1;
+	restarter = start_restarter(image, end);
+	close(image[0]);
+	close(end[0]);
+	usleep(rand_r(seed) % us);
+	kill(pid ?: restarter, SIGKILL);
+	if (waitpid(restarter, &status, 0) != restarter)
+		status = -1;
+	close(end[1]);
+	return status;
+}
+
 /* The whole image is there: it is killed anywhere between begin and end. */
 TEST_F_TIMEOUT(interrupt, restarter_at_full_speed, 600)
 {
@@ -319,22 +350,12 @@ TEST_F_TIMEOUT(interrupt, restarter_at_full_speed, 600)
 
 	ballast = 256 << 10;
 	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
-	us = us_now();
-	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
-	us = us_now() - us;
+	us = restart_us(&self->s, &t);
+	ASSERT_GT(us, 0) subject_print(&self->s);
 	for (i = 0; i < 2 * KILLS; i++) {
-		int image[2] = { test_open(&self->s, "image", O_RDONLY), -1 };
-		int end[2], status, alive;
-		pid_t pid;
+		int alive;
 
-		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
-		pid = start_restarter(image, end);
-		close(image[0]);
-		close(end[0]);
-		usleep(rand_r(&self->seed) % us);
-		kill(pid, SIGKILL);
-		ASSERT_EQ(waitpid(pid, &status, 0), pid);
-		close(end[1]);
+		ASSERT_NE(restart_and_kill(&self->s, 0, us, &self->seed), -1);
 		/* all or nothing: what it has let go is on its own */
 		alive = count_alive(&t);
 		ASSERT_TRUE(alive == 0 || alive == t.nr_pids) {
@@ -378,6 +399,58 @@ TEST_F_TIMEOUT(interrupt, restarter_gets_signals, 120)
 		ASSERT_EQ(status, 0) {
 			fprintf(stderr, "# signal after %d/8: %#x\n", i, status);
 		}
+		ASSERT_EQ(count_alive(&t), t.nr_pids);
+		census_kill_children();
+	}
+}
+
+/* Checkpoints a tree that cannot be: one of its tasks restores another tree. */
+static pid_t start_dry_run(pid_t restarter)
+{
+	struct checkpoint_args args = {
+		.flags = CHECKPOINT_DRY_RUN,
+		.pid = restarter,
+		.pidfd = -1,
+		.image_fd = -1,
+		.log_fd = -1,
+	};
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(sys_checkpoint(&args, sizeof(args)) < 0 ? errno : 0);
+	return pid;
+}
+
+/* The attempt fails, and disturbs nobody. */
+TEST_F_TIMEOUT(interrupt, restarter_is_in_a_checkpoint, 300)
+{
+	struct target t;
+	int i;
+
+	signal(SIGPIPE, SIG_IGN);
+	ballast = 256 << 10;
+	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
+	for (i = 0; i < 8; i++) {
+		int image[2], end[2], status;
+		pid_t pid, other;
+
+		ASSERT_EQ(pipe2(image, O_CLOEXEC), 0);
+		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
+		pid = start_restarter(image, end);
+		close(image[0]);
+		close(end[0]);
+		feed(image[1], t.data, t.len / 8 * i);
+		other = start_dry_run(pid);
+		subject_sleep_ms(20);
+		feed(image[1], t.data + t.len / 8 * i, t.len - t.len / 8 * i);
+		close(image[1]);
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		close(end[1]);
+		ASSERT_EQ(status, 0) {
+			fprintf(stderr, "# dry run after %d/8: %#x\n", i, status);
+		}
+		ASSERT_EQ(waitpid(other, &status, 0), other);
+		EXPECT_NE(status, 0);
 		ASSERT_EQ(count_alive(&t), t.nr_pids);
 		census_kill_children();
 	}
@@ -460,22 +533,12 @@ TEST_F_TIMEOUT(interrupt, survivor_killed_at_full_speed, 600)
 
 	ASSERT_TRUE(take_target_of(&self->s, &t, subject_of_survivors, 2 * NR_WORKERS + 1))
 		subject_print(&self->s);
-	us = us_now();
-	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
-	us = us_now() - us;
+	us = restart_us(&self->s, &t);
+	ASSERT_GT(us, 0) subject_print(&self->s);
 	for (i = 0; i < 4 * KILLS; i++) {
-		int image[2] = { test_open(&self->s, "image", O_RDONLY), -1 };
-		int end[2], status;
-		pid_t pid;
+		int status = restart_and_kill(&self->s, t.pids[1 + i % (t.nr_pids - 1)], us,
+					      &self->seed);
 
-		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
-		pid = start_restarter(image, end);
-		close(image[0]);
-		close(end[0]);
-		usleep(rand_r(&self->seed) % us);
-		kill(t.pids[1 + i % (t.nr_pids - 1)], SIGKILL);
-		ASSERT_EQ(waitpid(pid, &status, 0), pid);
-		close(end[1]);
 		ASSERT_TRUE(WIFEXITED(status));
 		if (WEXITSTATUS(status)) {
 			EXPECT_EQ(WEXITSTATUS(status), ESRCH) TH_LOG("kill %d", i);

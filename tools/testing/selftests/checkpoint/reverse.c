@@ -675,7 +675,7 @@ TEST_F(reverse, signal_of_which_one_was_saved)
 	late_run(_metadata, self, subject_with_one_pending, SIGRTMIN, WRITTEN, send_to_process);
 }
 
-TEST_F(reverse, stopped_process_is_continued)
+static void continued_run(struct __test_metadata *_metadata, FIXTURE_DATA(reverse) *self)
 {
 	late_signal = SIGCONT;
 	ASSERT_TRUE(subject_start(&self->s, subject_alone)) subject_print(&self->s);
@@ -684,6 +684,18 @@ TEST_F(reverse, stopped_process_is_continued)
 	expect_late(_metadata, self, WRITTEN, send_to_process);
 	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
 	self->s.pid = 0;
+}
+
+TEST_F(reverse, stopped_process_is_continued)
+{
+	continued_run(_metadata, self);
+}
+
+/* The image might have some of its threads stopped, and others not. */
+TEST_F(reverse, stopped_process_that_lives_on_is_continued)
+{
+	self->call.flags = 0;
+	continued_run(_metadata, self);
 }
 
 /* The image would have it alive. */

@@ -168,14 +168,13 @@ static void *count_in_thread(void *arg)
 
 #define NR_THREADS	3
 
-static void be_many_threads(void)
+static void start_threads(void)
 {
 	pthread_t thread;
 	long i;
 
 	for (i = 0; i < NR_THREADS; i++)
 		CHECK(!pthread_create(&thread, NULL, count_in_thread, (void *)(i + 20)));
-	pause();
 }
 
 static void sum(int *counts)
@@ -191,8 +190,10 @@ static pid_t start_and_stop_threads(void)
 
 	share();
 	kid = fork();
-	if (!kid)
-		be_many_threads();
+	if (!kid) {
+		start_threads();
+		pause();
+	}
 	for (i = 0; i < NR_THREADS; i++)
 		while (!shared[i + 20])
 			subject_sleep_ms(1);
@@ -336,6 +337,40 @@ TEST_F(refuse, process_that_is_continued_during_the_restart)
 	ASSERT_EQ(r.ret, r.s->pid) subject_print(r.s);
 	EXPECT_EQ(subject_finish(r.s), 0) subject_print(r.s);
 	r.s->pid = 0;
+}
+
+static void subject_of_threads(void)
+{
+	share();
+	start_threads();
+	subject_ready();
+}
+
+static void *continue_when_stopped(void *arg)
+{
+	pid_t pid = *(pid_t *)arg;
+	int status;
+
+	if (waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status))
+		kill(pid, SIGCONT);
+	return NULL;
+}
+
+/* The call does not wait for it to stop once more. */
+TEST_F(refuse, tree_that_is_continued_as_soon_as_it_is_stopped)
+{
+	pthread_t thread;
+	int i;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_of_threads)) subject_print(&self->s);
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(pthread_create(&thread, NULL, continue_when_stopped, &self->s.pid), 0);
+		ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_STOP), 0)
+			subject_print(&self->s);
+		ASSERT_EQ(pthread_join(thread, NULL), 0);
+	}
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
 }
 
 TEST_HARNESS_MAIN
