@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Open files whose other end is outside the tree. Nothing of them is saved but
- * the key under which the restarter brings a stand-in; its position and flags
- * are the restarter's business and stay as they are.
+ * their locks and the key under which the restarter brings a stand-in. Position
+ * and flags of that are the restarter's business and stay as they are, with a
+ * warning if the tree expects others.
  */
 #include <linux/file.h>
 #include <linux/init.h>
@@ -58,7 +59,11 @@ static int external_checkpoint(struct ckpt_ctx *ctx, struct file *file)
 	return ckpt_write2(ctx, CKPT_REC_FILE_EXTERNAL, &rec, sizeof(rec), key, rec.key_len);
 }
 
-static struct file *external_find(struct ckpt_ctx *ctx, const char *key, size_t len)
+/* What fcntl(F_SETFL) sets, and a program relies on: it may block, or overwrite. */
+#define CHANGEABLE	(O_APPEND | O_NONBLOCK)
+
+static struct file *external_find(struct ckpt_ctx *ctx, unsigned int flags, const char *key,
+				  size_t len)
 {
 	struct file *file = ckpt_external_file(ctx, key, len);
 
@@ -67,7 +72,7 @@ static struct file *external_find(struct ckpt_ctx *ctx, const char *key, size_t 
 	/* only CHECKPOINT_SHELL_JOB makes this key; anyone may open its own terminal */
 	if (ckpt_flags(ctx) & RESTART_SHELL_JOB && len == strlen(CKPT_KEY_TTY) &&
 	    !memcmp(key, CKPT_KEY_TTY, len)) {
-		file = filp_open("/dev/tty", O_RDWR | O_NOCTTY, 0);
+		file = filp_open("/dev/tty", O_RDWR | O_NOCTTY | (flags & CHANGEABLE), 0);
 		if (!IS_ERR(file))
 			return file;
 	}
@@ -91,7 +96,7 @@ static struct file *external_restore(struct ckpt_ctx *ctx, const struct ckpt_rec
 	if (!rec.key_len || rec.key_len > len || memchr(key, 0, rec.key_len))
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "malformed key in the image"));
 
-	file = external_find(ctx, key, rec.key_len);
+	file = external_find(ctx, file_rec->f_flags, key, rec.key_len);
 	if (IS_ERR(file))
 		return file;
 	if (file_rec->f_mode & CKPT_FMODE_READ)
@@ -107,6 +112,9 @@ static struct file *external_restore(struct ckpt_ctx *ctx, const struct ckpt_rec
 					need == (FMODE_READ | FMODE_WRITE) ? " and " : "",
 					need & FMODE_WRITE ? "writing" : ""));
 	}
+	if ((file->f_flags ^ file_rec->f_flags) & CHANGEABLE)
+		ckpt_warn(ctx, "external object %.*s: O_APPEND or O_NONBLOCK is not as it was",
+			  (int)rec.key_len, (const char *)key);
 	return file;
 }
 

@@ -373,12 +373,11 @@ static const char *untold_error(struct file *file)
 					    NULL;
 }
 
-/* What no kind can bring back. */
+/* What no kind can bring back, and no stand-in for an external file has. */
 static int check_common(struct ckpt_ctx *ctx, struct file *file)
 {
 	unsigned int unknown = file->f_flags & ~(VALID_OPEN_FLAGS | __FMODE_EXEC);
 	struct fown_struct *owner = READ_ONCE(file->f_owner);
-	const char *untold = untold_error(file);
 	int err = 0;
 
 	if (unknown)
@@ -389,8 +388,6 @@ static int check_common(struct ckpt_ctx *ctx, struct file *file)
 	if (!err && owner && (owner->pid || owner->signum))
 		err = ckpt_file_refuse(ctx, file, "%pD: has a signal owner (F_SETOWN, F_NOTIFY)",
 				       file);
-	if (!err && untold)
-		err = ckpt_file_refuse(ctx, file, "%pD4: %s", file, untold);
 	return err ?: ckpt_locks_check(ctx, file);
 }
 
@@ -398,14 +395,18 @@ static int file_collect(struct ckpt_ctx *ctx, void *ptr)
 {
 	const struct ckpt_file_ops *kind;
 	struct file *file = ptr;
+	const char *untold;
 	int err;
 
 	if (ckpt_file_external_key(ctx, file))
-		return 0;
+		return check_common(ctx, file);
 	kind = kind_of_file(file);
 	if (!kind)
 		return refuse_unknown(ctx, file);
 	err = check_common(ctx, file);
+	untold = untold_error(file);
+	if (!err && untold)
+		err = ckpt_file_refuse(ctx, file, "%pD4: %s", file, untold);
 	if (!err && kind->collect)
 		err = kind->collect(ctx, file);
 	return err;
@@ -424,6 +425,9 @@ static const struct {
 
 /* What open(2) decides by the flags */
 #define ACCESS_MODES	(CKPT_FMODE_READ | CKPT_FMODE_WRITE)
+
+/* IMA takes a file that open(2) has just made for one that needs no label. */
+#define TRUSTED_MODES	(IS_ENABLED(CONFIG_IMA_APPRAISE) ? CKPT_FMODE_CREATED : 0)
 
 static u32 mode_to_image(fmode_t mode)
 {
@@ -484,11 +488,7 @@ static int file_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 	if (is_sequential(file))
 		rec.f_mode |= CKPT_FMODE_SEQUENTIAL;
 
-	if (ckpt_file_external_key(ctx, file)) {
-		err = ckpt_write(ctx, CKPT_REC_FILE, &rec, sizeof(rec));
-		return err ?: ckpt_external_file_ops.checkpoint(ctx, file);
-	}
-	kind = kind_of_file(file);
+	kind = ckpt_file_external_key(ctx, file) ? &ckpt_external_file_ops : kind_of_file(file);
 	if (!kind)
 		return ckpt_err(ctx, -EAGAIN, "%pD4: changed its kind during the checkpoint", file);
 	err = ckpt_write(ctx, CKPT_REC_FILE, &rec, sizeof(rec));
@@ -538,7 +538,7 @@ static int restore_flags(struct ckpt_ctx *ctx, struct file *file, const struct c
 	spin_lock(&file->f_lock);
 	file->f_flags = rec->f_flags;
 	file->f_iocb_flags = iocb_flags(file);
-	file->f_mode |= image_to_mode(rec->f_mode & ~ACCESS_MODES);
+	file->f_mode |= image_to_mode(rec->f_mode & ~(ACCESS_MODES | TRUSTED_MODES));
 	if (rec->f_mode & CKPT_FMODE_SEQUENTIAL)
 		file->f_ra.ra_pages = sequential_pages(file);
 	spin_unlock(&file->f_lock);
@@ -552,9 +552,7 @@ static int restore_common(struct ckpt_ctx *ctx, struct file *file, const struct 
 	if ((mode_to_image(file->f_mode) ^ rec->f_mode) & ACCESS_MODES)
 		return ckpt_err(ctx, -EINVAL, "%pD4: open mode does not match its flags", file);
 	err = restore_flags(ctx, file, rec);
-	if (!err)
-		err = restore_pos(ctx, file, rec->f_pos);
-	return err ?: ckpt_locks_restore(ctx, file, file);
+	return err ?: restore_pos(ctx, file, rec->f_pos);
 }
 
 static void *file_restore(struct ckpt_ctx *ctx)
@@ -582,9 +580,11 @@ static void *file_restore(struct ckpt_ctx *ctx)
 		return ERR_PTR(ckpt_err(ctx, -EINVAL, "open file of unknown kind %d", err));
 
 	file = kind->restore(ctx, &rec);
-	if (IS_ERR(file) || kind == &ckpt_external_file_ops)
+	if (IS_ERR(file))
 		return file;
-	err = restore_common(ctx, file, &rec);
+	err = kind == &ckpt_external_file_ops ? 0 : restore_common(ctx, file, &rec);
+	if (!err)
+		err = ckpt_locks_restore(ctx, file, file);
 	if (err) {
 		fput(file);
 		return ERR_PTR(err);

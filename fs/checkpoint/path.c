@@ -14,6 +14,7 @@
 #include <linux/major.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
+#include <linux/security.h>
 #include <linux/stat.h>
 #include <uapi/linux/checkpoint.h>
 
@@ -224,14 +225,24 @@ int ckpt_path_warn_replaced(struct ckpt_ctx *ctx, const struct path *path, const
  */
 static struct file *open_executable(const struct path *path)
 {
+	const int mask = MAY_READ | MAY_EXEC | MAY_OPEN;
+	struct file *file;
 	int err;
 
 	if (!S_ISREG(d_inode(path->dentry)->i_mode) || path_noexec(path))
 		return ERR_PTR(-EACCES);
-	err = path_permission(path, MAY_READ | MAY_EXEC | MAY_OPEN);
+	err = path_permission(path, mask);
 	if (err)
 		return ERR_PTR(err);
-	return dentry_open(path, O_RDONLY | O_LARGEFILE | __FMODE_EXEC, current_cred());
+	file = dentry_open(path, O_RDONLY | O_LARGEFILE | __FMODE_EXEC, current_cred());
+	if (IS_ERR(file))
+		return file;
+	err = security_file_post_open(file, mask);
+	if (err) {
+		fput(file);
+		return ERR_PTR(err);
+	}
+	return file;
 }
 
 /**
@@ -410,17 +421,15 @@ static bool in_the_middle(const struct file *file)
  */
 static bool counts_entries(const struct file *file)
 {
+	static const char *const types[] = {
+		"overlay", "fuse", "fuseblk", "virtiofs", "ceph", "cifs", "smb3", "configfs",
+		"ecryptfs", "hfs", "hfsplus", "vboxsf",
+	};
+
 	if (file->f_op->llseek == dcache_dir_lseek)
 		return in_the_middle(file);
-	switch (file_inode(file)->i_sb->s_magic) {
-	case OVERLAYFS_SUPER_MAGIC:
-	case FUSE_SUPER_MAGIC:
-	case CEPH_SUPER_MAGIC:
-	case CIFS_SUPER_MAGIC:
-	case SMB2_SUPER_MAGIC:
-		return file->f_pos > 0;
-	}
-	return false;
+	return file->f_pos > 0 && match_string(types, ARRAY_SIZE(types),
+					       file_inode(file)->i_sb->s_type->name) >= 0;
 }
 
 /* Why llseek(2) would not lead back to where the file is read or written. */

@@ -97,11 +97,27 @@ static int tee_bufs(struct pipe_inode_info *pipe, struct pipe_data *data)
 	return 0;
 }
 
-static void release_data(struct pipe_inode_info *pipe, struct pipe_data *data)
+/* A page goes back to where it came from, and not into the pipe, which is not locked. */
+static void put_data(struct pipe_inode_info *pipe, struct pipe_data *data)
 {
-	while (data->nr)
-		pipe_buf_release(pipe, &data->bufs[--data->nr]);
+	while (data->nr) {
+		struct pipe_buffer *buf = &data->bufs[--data->nr];
+
+		if (buf->ops->get == generic_pipe_buf_get)
+			put_page(buf->page);
+		else
+			pipe_buf_release(pipe, buf);
+	}
 	kvfree(data);
+}
+
+/*
+ * Who writes has the lock while the memory that it writes is fetched, which may
+ * take for ever: at a file system whose server does not answer.
+ */
+static int lock_pipe(struct pipe_inode_info *pipe)
+{
+	return mutex_lock_killable(&pipe->mutex) ? -EINTR : 0;
 }
 
 static struct pipe_data *get_data(struct pipe_inode_info *pipe)
@@ -109,23 +125,18 @@ static struct pipe_data *get_data(struct pipe_inode_info *pipe)
 	struct pipe_data *data;
 	int err;
 
-	pipe_lock(pipe);
+	err = lock_pipe(pipe);
+	if (err)
+		return ERR_PTR(err);
 	data = kvzalloc(struct_size(data, bufs, pipe_occupancy(pipe->head, pipe->tail)),
 			GFP_KERNEL_ACCOUNT);
 	err = data ? tee_bufs(pipe, data) : -ENOMEM;
+	pipe_unlock(pipe);
 	if (err && data) {
-		release_data(pipe, data);
+		put_data(pipe, data);
 		data = NULL;
 	}
-	pipe_unlock(pipe);
 	return data ?: ERR_PTR(err);
-}
-
-static void put_data(struct pipe_inode_info *pipe, struct pipe_data *data)
-{
-	pipe_lock(pipe);
-	release_data(pipe, data);
-	pipe_unlock(pipe);
 }
 
 static u32 flags_of_buf(const struct pipe_buffer *buf)
@@ -236,14 +247,15 @@ static int pipe_checkpoint(struct ckpt_ctx *ctx, void *ptr)
 	return err;
 }
 
-/* Each byte that is written or read moves one of these. */
+/* Each byte that is written or read moves one of these. What a killed caller gets is nothing. */
 static u64 pipe_version(void *ptr)
 {
 	struct pipe_inode_info *pipe = ((struct inode *)ptr)->i_pipe;
 	struct pipe_buffer *first, *last;
 	u32 state[4] = {};
 
-	pipe_lock(pipe);
+	if (lock_pipe(pipe))
+		return 0;
 	state[0] = pipe->head;
 	state[1] = pipe->tail;
 	if (!pipe_empty(pipe->head, pipe->tail)) {
@@ -290,13 +302,15 @@ static ssize_t write_padded(struct file *writer, const struct ckpt_rec_pipe_buf 
 /*
  * Takes the room away from the data. What is written next may join the last
  * buffer only: for the others nothing tells whether they would have allowed it.
+ * Return: 1, or 0 if somebody else has read or written, or -EINTR.
  */
-static bool trim_buf(struct pipe_inode_info *pipe, const struct ckpt_rec_pipe_buf *rec, bool last)
+static int trim_buf(struct pipe_inode_info *pipe, const struct ckpt_rec_pipe_buf *rec, bool last)
 {
 	struct pipe_buffer *buf;
 	bool ours;
 
-	pipe_lock(pipe);
+	if (lock_pipe(pipe))
+		return -EINTR;
 	buf = pipe_buf(pipe, pipe->head - 1);
 	/* who has just opened the FIFO may have read or written */
 	ours = !pipe_empty(pipe->head, pipe->tail) && !buf->offset &&
@@ -328,9 +342,10 @@ static int read_buf(struct ckpt_ctx *ctx, struct file *writer, bool last)
 	if (written != rec.offset + rec.len)
 		return ckpt_err(ctx, written < 0 && written != -EAGAIN ? written : -EINVAL,
 				"pipe: contents do not fit");
-	if (!trim_buf(get_pipe_info(writer, false), &rec, last))
+	err = trim_buf(get_pipe_info(writer, false), &rec, last);
+	if (!err)
 		return ckpt_err(ctx, -EBUSY, "FIFO: was opened by others during the restart");
-	return 0;
+	return min(err, 0);
 }
 
 static int fill_pipe(struct ckpt_ctx *ctx, struct file *writer, struct ckpt_rec_pipe *rec)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Descriptors that lead outside: declared at the checkpoint, replaced at the restart. */
 #include <linux/memfd.h>
+#include <sys/file.h>
 
 #include "ckpt_test.h"
 
@@ -16,6 +17,7 @@ static void subject_opens_fifo(void)
 {
 	CHECK_EQ(dup2(open("../ckpt-external-fifo", O_RDWR | O_CLOEXEC), 7), 7);
 	CHECK(!fcntl(7, F_SETLK, &lock));
+	CHECK(!flock(7, LOCK_SH));
 	subject_ready();
 	CHECK_EQ(write(7, "after", 5), 5);
 }
@@ -82,6 +84,16 @@ TEST_F(external, undeclared_is_a_leak)
 	EXPECT_TRUE(log_has(&self->s, "held by pid")) subject_print(&self->s);
 }
 
+/* Is there a lock of somebody else's? The file is opened anew: it has none. */
+static bool is_locked(int how)
+{
+	int fd = open("/tmp/ckpt-external-fifo", O_RDWR | O_CLOEXEC);
+	bool locked = flock(fd, how | LOCK_NB) == -1 && errno == EWOULDBLOCK;
+
+	close(fd);
+	return locked;
+}
+
 TEST_F(external, declared_is_replaced)
 {
 	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
@@ -96,7 +108,10 @@ TEST_F(external, declared_is_replaced)
 	ext.fd = self->fd = open("/tmp/ckpt-external-fifo", O_RDWR | O_CLOEXEC);
 	ASSERT_GE(ext.fd, 0);
 	ASSERT_EQ(restart_with(&self->s, &ext), self->s.pid) subject_print(&self->s);
+	EXPECT_FALSE(log_has(&self->s, "not as it was")) subject_print(&self->s);
 	EXPECT_TRUE(fcntl(self->fd, F_SETLK, &lock) == -1 && errno == EAGAIN);
+	EXPECT_TRUE(is_locked(LOCK_EX));
+	EXPECT_FALSE(is_locked(LOCK_SH));
 	status = subject_finish(&self->s);
 	EXPECT_EQ(status, 0) subject_print(&self->s);
 	EXPECT_EQ(read(self->fd, buf, sizeof(buf)), 5);
@@ -115,6 +130,57 @@ TEST_F(external, replaced_by_a_file_of_less_access)
 	EXPECT_TRUE(log_has(&self->s, "out")) subject_print(&self->s);
 	close(ext.fd);
 	self->s.pid = 0;
+}
+
+TEST_F(external, lock_is_held_by_somebody_else)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
+	int other;
+
+	ASSERT_GT(checkpoint_with(&self->s, &ext, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	close(self->fd);
+	other = open("/tmp/ckpt-external-fifo", O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(flock(other, LOCK_EX | LOCK_NB), 0);
+	ext.fd = self->fd = open("/tmp/ckpt-external-fifo", O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(restart_with(&self->s, &ext), -EBUSY);
+	EXPECT_TRUE(log_has(&self->s, "its lock is held by somebody else"))
+		subject_print(&self->s);
+	close(other);
+	self->s.pid = 0;
+}
+
+/* It stays as it is, and the restarter is told. */
+TEST_F(external, mode_differs)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
+
+	ASSERT_EQ(fcntl(self->fd, F_SETFL, O_NONBLOCK), 0);
+	ASSERT_GT(checkpoint_with(&self->s, &ext, CHECKPOINT_KILL), 0) subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	ASSERT_EQ(fcntl(self->fd, F_SETFL, 0), 0);
+	ASSERT_EQ(restart_with(&self->s, &ext), self->s.pid) subject_print(&self->s);
+	EXPECT_TRUE(log_has(&self->s, "external object out: O_APPEND or O_NONBLOCK is not as it was"))
+		subject_print(&self->s);
+	EXPECT_EQ(fcntl(self->fd, F_GETFL) & O_NONBLOCK, 0);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
+/* What a stand-in cannot have is refused, as of any other file. */
+TEST_F(external, signal_driven)
+{
+	struct checkpoint_external ext = { .key = (uintptr_t)"out", .fd = self->fd };
+
+	ASSERT_EQ(fcntl(self->fd, F_SETOWN, self->s.pid), 0);
+	EXPECT_EQ(checkpoint_with(&self->s, &ext, 0), -EOPNOTSUPP);
+	EXPECT_TRUE(log_has(&self->s, "has a signal owner")) subject_print(&self->s);
+	ASSERT_EQ(fcntl(self->fd, F_SETFL, O_ASYNC), 0);
+	EXPECT_EQ(checkpoint_with(&self->s, &ext, 0), -EOPNOTSUPP);
+	EXPECT_TRUE(log_has(&self->s, "signal-driven I/O")) subject_print(&self->s);
+	ASSERT_EQ(fcntl(self->fd, F_SETFL, 0), 0);
+	ASSERT_EQ(fcntl(self->fd, F_SETOWN, 0), 0);
+	EXPECT_GT(checkpoint_with(&self->s, &ext, 0), 0) subject_print(&self->s);
 }
 
 TEST_F(external, missing_at_restart)

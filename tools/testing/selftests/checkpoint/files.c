@@ -651,6 +651,21 @@ REFUSE_IF(message_queue, has_mqueue(), "no CONFIG_POSIX_MQUEUE", EOPNOTSUPP, "mq
 	subject_ready();
 }
 
+#define DEBUGFS_FILE	"/sys/kernel/debug/clear_warn_once"
+
+REFUSE_IF(debugfs, !access(DEBUGFS_FILE, F_OK), "no debugfs", EOPNOTSUPP, "file on debugfs")
+{
+	CHECK(open(DEBUGFS_FILE, O_WRONLY) >= 0);
+	subject_ready();
+}
+
+REFUSE_IF(memory_type_ranges, !access("/proc/mtrr", F_OK), "no CONFIG_MTRR", EOPNOTSUPP,
+	  "memory type ranges that last until it is closed")
+{
+	CHECK(open("/proc/mtrr", O_RDWR) >= 0);
+	subject_ready();
+}
+
 static void make_pipe(int *fds)
 {
 	CHECK(!pipe(fds));

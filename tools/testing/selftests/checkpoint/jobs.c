@@ -3,6 +3,9 @@
  * Trees whose session or process group began outside: refused, or a warning, or
  * a job of a shell that becomes one of another. The test is the shell.
  */
+#include <sys/file.h>
+#include <sys/ioctl.h>
+
 #include "census.h"
 
 FIXTURE(jobs)
@@ -130,6 +133,53 @@ TEST_F(jobs, job_that_is_not_restarted_as_one)
 	EXPECT_TRUE(log_has(&self->s, "RESTART_SHELL_JOB")) subject_print(&self->s);
 	EXPECT_EQ(kill(self->s.pid, 0), -1);
 	self->s.pid = 0;
+}
+
+/* The other end of a terminal that becomes that of the session */
+static int take_terminal(void)
+{
+	int unlocked = 0, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char name[32];
+
+	signal(SIGHUP, SIG_IGN);
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) ||
+	    ptsname_r(master, name, sizeof(name)))
+		return -1;
+	close(open(name, O_RDWR | O_CLOEXEC));
+	return master;
+}
+
+#define OWN_MODE	(O_NONBLOCK | O_APPEND)
+
+static void subject_on_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY);
+
+	CHECK_EQ(dup2(fd, 7), 7);
+	close(fd);
+	CHECK(!fcntl(7, F_SETFL, OWN_MODE));
+	CHECK_EQ(dup2(open("/dev/tty", O_WRONLY | O_NOCTTY), 8), 8);
+	CHECK(!flock(8, LOCK_EX));
+	subject_ready();
+	CHECK_EQ(fcntl(7, F_GETFL) & OWN_MODE, OWN_MODE);
+	CHECK_EQ(fcntl(8, F_GETFL) & OWN_MODE, 0);
+	CHECK(flock(7, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK);
+}
+
+/* The terminal is another, and opened by the kernel. */
+TEST_F(jobs, terminal_is_open_as_it_was)
+{
+	int master = take_terminal();
+
+	ASSERT_GE(master, 0);
+	ASSERT_TRUE(subject_start_job(&self->s, subject_on_terminal)) subject_print(&self->s);
+	ASSERT_GT(subject_checkpoint(&self->s, CHECKPOINT_SHELL_JOB | CHECKPOINT_KILL), 0)
+		subject_print(&self->s);
+	ASSERT_EQ(waitpid(self->s.pid, NULL, 0), self->s.pid);
+	EXPECT_TRUE(restarts(&self->s, RESTART_SHELL_JOB));
+	EXPECT_FALSE(log_has(&self->s, "not as it was")) subject_print(&self->s);
+	self->s.pid = 0;
+	close(master);
 }
 
 /* A sibling of the caller, in its session and with a process group of its own */
