@@ -67,6 +67,15 @@ static bool has_nameless_ids(const struct cred *cred)
 	       gid_is_nameless(cred, cred->fsgid, own->fsgid);
 }
 
+/* Has a record room for them? */
+static bool has_too_many_groups(const struct cred *cred)
+{
+	const size_t max = CKPT_BLOCK_META_MAX - sizeof(struct ckpt_record) -
+			   sizeof(struct ckpt_rec_task_creds);
+
+	return cred->group_info->ngroups > max / sizeof(u32);
+}
+
 static bool has_nameless_groups(const struct cred *cred)
 {
 	const struct group_info *info = cred->group_info;
@@ -90,6 +99,8 @@ static int creds_refuse(struct ckpt_ctx *ctx, struct task_struct *task, const st
 		what = "ids that its user namespace has no numbers for";
 	else if (has_nameless_groups(cred))
 		what = "supplementary groups that its user namespace has no numbers for";
+	else if (has_too_many_groups(cred))
+		what = "more supplementary groups than an image can have";
 	else if (!same_landlock_domain(cred, current_cred()))
 		what = "Landlock domain other than the caller's";
 	if (what)

@@ -122,7 +122,25 @@ static int sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return err;
 }
 
-/* CPUs that this machine does not have are forgotten, as by sched_setaffinity(2). */
+/*
+ * CPUs that this machine does not have are forgotten, as by sched_setaffinity(2).
+ * Who may use all that there are does not miss them.
+ */
+static void affinity_warn(struct ckpt_ctx *ctx, const struct cpumask *mask, const u64 *words,
+			  unsigned int nr)
+{
+	unsigned int cpu;
+
+	if (cpumask_subset(cpu_possible_mask, mask))
+		return;
+	for (cpu = nr_cpu_ids; cpu < nr * 64; cpu++) {
+		if (!(words[cpu / 64] & BIT_ULL(cpu % 64)))
+			continue;
+		ckpt_warn(ctx, "%s: CPU %u of its affinity is not there", ckpt_whom(ctx), cpu);
+		return;
+	}
+}
+
 static int affinity_restore(struct ckpt_ctx *ctx, const u64 *words, unsigned int nr)
 {
 #ifdef CONFIG_SMP
@@ -137,6 +155,7 @@ static int affinity_restore(struct ckpt_ctx *ctx, const u64 *words, unsigned int
 	if (nr) {
 		bits = min(nr * 64, nr_cpu_ids);
 		bitmap_from_arr64(cpumask_bits(mask), words, bits);
+		affinity_warn(ctx, mask, words, nr);
 	} else {
 		/* The restarter's own affinity, which the task inherited. */
 		cpumask_copy(mask, cpu_possible_mask);

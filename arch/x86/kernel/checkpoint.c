@@ -30,10 +30,11 @@
 
 #include "tls.h"
 
-/* What user mode may set in RFLAGS by sigreturn, and the flag that detects CPUID. */
+/* What user mode may set in RFLAGS, by sigreturn or by itself. */
 #define REGS_FLAGS	((u64)(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | \
 			       X86_EFLAGS_SF | X86_EFLAGS_TF | X86_EFLAGS_DF | X86_EFLAGS_OF | \
-			       X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID))
+			       X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_NT | \
+			       X86_EFLAGS_ID))
 
 /* CPUID leaf 7, subleaf 1, of which the kernel knows only what matters to itself */
 #define LEAF_7_1		BIT(15)

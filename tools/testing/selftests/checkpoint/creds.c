@@ -33,6 +33,38 @@ SURVIVE(ids_and_groups)
 	CHECK(setuid(0) == -1 && errno == EPERM);
 }
 
+static void join_groups(int nr)
+{
+	gid_t *groups = malloc(nr * sizeof(*groups));
+	int i;
+
+	CHECK(groups);
+	for (i = 0; i < nr; i++)
+		groups[i] = 2 * i;
+	CHECK(!setgroups(nr, groups));
+	free(groups);
+}
+
+SURVIVE(very_many_groups)
+{
+	const int nr = 65000;
+	gid_t *got = malloc(nr * sizeof(*got));
+	int i;
+
+	CHECK(got);
+	join_groups(nr);
+	subject_ready();
+	CHECK_EQ(getgroups(nr, got), nr);
+	for (i = 0; i < nr; i++)
+		CHECK_EQ(got[i], 2 * i);
+}
+
+REFUSE(too_many_groups, EOPNOTSUPP, "more supplementary groups than an image can have")
+{
+	join_groups(65536);
+	subject_ready();
+}
+
 SURVIVE(capabilities)
 {
 	struct __user_cap_data_struct before[2], after[2];

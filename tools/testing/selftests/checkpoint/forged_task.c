@@ -3,6 +3,7 @@
  * What an image says of a task is checked as by the system calls that set it: no
  * value gets into the kernel that no program could have put there.
  */
+#include <sched.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -30,15 +31,18 @@ static int create_timer(clockid_t clock)
 static void subject_with_all_that(void)
 {
 	stack_t stack = { .ss_sp = malloc(1 << 16), .ss_size = 1 << 16 };
+	cpu_set_t cpus = { { 1 } };
 	int timer;
 
+	CHECK(!sched_setaffinity(0, sizeof(cpus), &cpus));
 	signal(SIGUSR1, handler);
 	CHECK(!sigaltstack(&stack, NULL));
 	timer = create_timer(CLOCK_MONOTONIC);
 	create_timer(CLOCK_PROCESS_CPUTIME_ID);
 	subject_ready();
-	dprintf(2, "overrun %ld dumpable %d\n", syscall(SYS_timer_getoverrun, timer),
-		prctl(PR_GET_DUMPABLE));
+	CHECK(!sched_getaffinity(0, sizeof(cpus), &cpus));
+	dprintf(2, "overrun %ld dumpable %d affinity %lx\n",
+		syscall(SYS_timer_getoverrun, timer), prctl(PR_GET_DUMPABLE), cpus.__bits[0]);
 }
 
 #define F(rec, ...)	FORGE(rec, F_##rec, __VA_ARGS__)
@@ -279,6 +283,23 @@ TEST_F(forged_task, dumpable_for_root_only)
 	mm->dumpable = CKPT_MM_DUMPABLE_ROOT;
 	ASSERT_EQ(try_work(), s.pid) subject_print(&s);
 	EXPECT_TRUE(subject_tells("dumpable 0"));
+}
+
+/* From a machine with more CPUs: those that are here remain. */
+TEST_F(forged_task, cpu_that_is_not_here)
+{
+	struct item *item;
+	uint64_t *cpus;
+
+	copy_good();
+	item = image_first(&work, CKPT_REC_TASK_SCHED);
+	ASSERT_EQ(item->len, sizeof(struct ckpt_rec_task_sched) + sizeof(*cpus));
+	cpus = (void *)(item->payload + sizeof(struct ckpt_rec_task_sched));
+	ASSERT_EQ(*cpus, 1);
+	*cpus |= 1ULL << 63;
+	ASSERT_EQ(try_work(), s.pid) subject_print(&s);
+	EXPECT_TRUE(log_has(&s, "CPU 63 of its affinity is not there")) subject_print(&s);
+	EXPECT_TRUE(subject_tells("affinity 1\n"));
 }
 
 TEST_HARNESS_MAIN

@@ -112,6 +112,25 @@ SURVIVE_IF(avx512_registers, __builtin_cpu_supports("avx512f"), "no AVX-512")
 	CHECK(!pthread_join(thread, NULL));
 }
 
+#define FLAGS	0x204000UL	/* NT and ID, which no signal handler changes */
+
+SURVIVE(flags_of_no_use)
+{
+	pthread_t thread = start_release();
+	unsigned long flags;
+
+	asm volatile("lea -128(%%rsp), %%rsp\n\t"
+		     "pushfq\n\torq %[set], (%%rsp)\n\tpopfq\n\t"
+		     SPIN
+		     "pushfq\n\tmovq (%%rsp), %[flags]\n\t"
+		     "xorq %[set], (%%rsp)\n\tpopfq\n\t"
+		     "lea 128(%%rsp), %%rsp\n\t"
+		     : [flags] "=&r" (flags)
+		     : [set] "i" (FLAGS), [rel] "m" (released) : "memory", "cc");
+	CHECK_EQ(flags & FLAGS, FLAGS);
+	CHECK(!pthread_join(thread, NULL));
+}
+
 SURVIVE(control_words)
 {
 	unsigned int mxcsr = _mm_getcsr() ^ 0x6000;

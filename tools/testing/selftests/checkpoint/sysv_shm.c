@@ -271,7 +271,21 @@ TEST_F(refuse, segments_that_do_not_outlive_their_users)
 	ASSERT_EQ(unshare(CLONE_NEWIPC), 0);
 	ASSERT_TRUE(forget_unused_segments());
 	refuse_run(_metadata, &self->s, 0, subject_kept, EOPNOTSUPP,
-		   "kernel.shm_rmid_forced would remove it");
+		   "kernel.shm_rmid_forced would remove");
+}
+
+static void subject_with_unused_segment(void)
+{
+	CHECK(shmget(IPC_PRIVATE, SIZE, 0600) >= 0);
+	subject_ready();
+}
+
+TEST_F(refuse, segments_that_do_not_outlive_their_creator)
+{
+	ASSERT_EQ(unshare(CLONE_NEWIPC), 0);
+	ASSERT_TRUE(forget_unused_segments());
+	refuse_run(_metadata, &self->s, 0, subject_with_unused_segment, EOPNOTSUPP,
+		   "would remove the System V shared memory that it made");
 }
 
 TEST_F(refuse, restart_where_segments_do_not_outlive_their_users)
