@@ -186,6 +186,21 @@ static void ckpt_log_compose(struct ckpt_log *log, enum ckpt_log_level level, in
 	ckpt_log_clean(line, line + object, line + n);
 }
 
+/* Keeps the line that has just been composed if it says what the caller gets. */
+static void ckpt_log_keep_first(struct ckpt_log *log, enum ckpt_log_level level, int err,
+				bool fatal)
+{
+	bool refused = level == CKPT_LOG_REFUSE && !log->refused;
+
+	if (refused)
+		log->refused = err;
+	if (log->err || (!fatal && !refused))
+		return;
+	strscpy(log->first, log->line, sizeof(log->first));
+	if (fatal)
+		WRITE_ONCE(log->err, err);
+}
+
 /**
  * ckpt_log_add() - add a line to a log
  * @log: the log
@@ -196,7 +211,7 @@ static void ckpt_log_compose(struct ckpt_log *log, enum ckpt_log_level level, in
  * @args: its arguments
  *
  * A line that is there already is not repeated. The line of the first fatal
- * error is kept whatever follows.
+ * error, or else of the first refusal, is kept whatever follows.
  *
  * Context: Any but interrupts. Takes @log->lock.
  */
@@ -209,17 +224,12 @@ void ckpt_log_add(struct ckpt_log *log, enum ckpt_log_level level, int err,
 
 	spin_lock(&log->lock);
 	ckpt_log_compose(log, level, err, where, fmt, args);
-	if (where->fatal && !log->err) {
-		WRITE_ONCE(log->err, err);
-		strscpy(log->first, log->line, sizeof(log->first));
-	}
+	ckpt_log_keep_first(log, level, err, where->fatal);
 	len = strlen(log->line);
 	hash = xxh64(log->line, len, 0);
 	if (ckpt_log_has(&log->chunks, log->line, len, hash))
 		goto unlock;
 
-	if (level == CKPT_LOG_REFUSE && !log->refused)
-		log->refused = err;
 	chunk = ckpt_log_room(log, ckpt_log_line_size(len));
 	if (!chunk) {
 		log->dropped++;
@@ -265,7 +275,7 @@ void ckpt_log_take(struct ckpt_log *log, int (*fn)(void *arg, const char *line, 
 		len = strlen(log->first);
 		if (len && !ckpt_log_has(&chunks, log->first, len, xxh64(log->first, len, 0)))
 			end = fn(arg, log->first, len);
-		len = scnprintf(note, sizeof(note), "info 0 - - %lu lines were dropped", dropped);
+		len = scnprintf(note, sizeof(note), "warn 0 - - %lu lines were dropped", dropped);
 		end = end ?: fn(arg, note, len);
 	}
 	list_for_each_entry(chunk, &chunks, list)

@@ -27,7 +27,7 @@ enum ckpt_log_level {
  * @dropped: lines that gave way or found no memory
  * @refused: errno of the first line of level CKPT_LOG_REFUSE, negative, or 0
  * @err: errno of the first error, negative, or 0
- * @first: line of the first error
+ * @first: line of the first error, or else of the first refusal
  * @line: where a line is composed
  */
 struct ckpt_log {

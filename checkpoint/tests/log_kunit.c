@@ -162,10 +162,28 @@ static void log_oldest_gives_way(struct kunit *test)
 	KUNIT_EXPECT_NE(test, ctx->log.dropped, 0UL);
 
 	text = take(test, &taken);
-	KUNIT_EXPECT_EQ(test, strncmp(text, "error 5 - - the first error\ninfo 0 - - ", 39), 0);
+	KUNIT_EXPECT_EQ(test, strncmp(text, "error 5 - - the first error\nwarn 0 - - ", 39), 0);
 	KUNIT_EXPECT_NULL(test, strstr(text, "the second error"));
 	KUNIT_EXPECT_NOT_NULL(test, strstr(text, "3999\n"));
 	KUNIT_EXPECT_EQ(test, ctx->log.dropped, 0UL);
+}
+
+/* So that a dry run can say why, whatever it lists. */
+static void log_first_refusal_stays(struct kunit *test)
+{
+	struct ckpt_ctx *ctx = test->priv;
+	struct taken taken;
+	int i;
+
+	ctx->flags = CHECKPOINT_DRY_RUN;
+	for (i = 0; i < 4000; i++)
+		ckpt_refuse(ctx, -EBUSY, "%0200d", i);
+	KUNIT_EXPECT_NE(test, ctx->log.dropped, 0UL);
+	KUNIT_EXPECT_STREQ(test, ctx->log.first + strlen(ctx->log.first) - 4, "0000");
+	KUNIT_EXPECT_EQ(test, strncmp(take(test, &taken), ctx->log.first,
+				      strlen(ctx->log.first)), 0);
+	ckpt_err(ctx, -EIO, "error");
+	KUNIT_EXPECT_STREQ(test, ctx->log.first, "error 5 - - error");
 }
 
 static void log_reader_gone(struct kunit *test)
@@ -203,6 +221,7 @@ static struct kunit_case log_cases[] = {
 	KUNIT_CASE(log_says_it_once),
 	KUNIT_CASE(log_hostile_text),
 	KUNIT_CASE(log_oldest_gives_way),
+	KUNIT_CASE(log_first_refusal_stays),
 	KUNIT_CASE(log_reader_gone),
 	KUNIT_CASE(log_atomic),
 	{}
