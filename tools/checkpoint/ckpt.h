@@ -49,10 +49,11 @@ void report_warnings(const struct ckpt_log *log);
 void print_entry(FILE *to, const struct ckpt_log_entry *entry);
 /*
  * Opened before a call, so that a bad name is known in time; NULL path: none.
- * Complains and returns -1, also if it is the image: the file named @image, or
- * @image_fd if that is NULL.
+ * Complains and returns -1, also if it is the image (the file named @image, or
+ * @image_fd if that is NULL) or the pidfile.
  */
-int report_log_open(const char *path, const char *image, int image_fd, int *fd);
+int report_log_open(const char *path, const char *image, int image_fd, const char *pidfile,
+		    int *fd);
 /* Only complains if it fails: what the log is about has happened. */
 void report_log_write(int fd, const char *path, const struct ckpt_log *log);
 bool is_same_file(const struct stat *a, const struct stat *b);

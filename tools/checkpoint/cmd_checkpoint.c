@@ -168,7 +168,7 @@ static int prepare(struct job *job, int image_fd)
 {
 	const char *image = to_stdout(job) ? NULL : job->output;
 
-	if (report_log_open(job->log_path, image, image_fd, &job->log_fd))
+	if (report_log_open(job->log_path, image, image_fd, NULL, &job->log_fd))
 		return -1;
 	return find_externals(job);
 }

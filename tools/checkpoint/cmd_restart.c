@@ -178,7 +178,7 @@ static int prepare(struct job *job)
 	if (job->image_fd < 0 || !is_image_file(job->image_fd, image_name(job->input)))
 		return -1;
 	if (open_pidfile(job) ||
-	    report_log_open(job->log_path, NULL, job->image_fd, &job->log_fd))
+	    report_log_open(job->log_path, NULL, job->image_fd, job->pidfile, &job->log_fd))
 		return -1;
 	return open_externals(job);
 }
@@ -207,8 +207,8 @@ static pid_t run_restart(struct job *job)
 		.reading = true,
 		.interrupted = clean_up,
 		.arg = job,
-		/* who waits passes signals on, also those that come meanwhile */
-		.needed = !job->detach || pidfile_temporary(job),
+		/* the thread that calls has all signals but SIGKILL blocked meanwhile */
+		.needed = true,
 	});
 	root = ckpt_restart(job->flags, job->image_fd, job->externals, job->log);
 	watch_stop();

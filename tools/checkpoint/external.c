@@ -18,6 +18,9 @@
 #ifndef F_DUPFD_QUERY
 #define F_DUPFD_QUERY	(1024 + 3)
 #endif
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD	O_EXCL
+#endif
 
 struct ckpt_externals {
 	struct checkpoint_external *array;
@@ -181,7 +184,8 @@ static int task_fd(pid_t pid, int number)
 {
 	int pidfd, fd;
 
-	pidfd = syscall(SYS_pidfd_open, pid, 0);
+	/* where the leader is dead, a thread has what the process has open */
+	pidfd = syscall(SYS_pidfd_open, pid, PIDFD_THREAD);
 	if (pidfd < 0)
 		return -errno;
 	fd = syscall(SYS_pidfd_getfd, pidfd, number, 0);
@@ -253,7 +257,8 @@ static int open_path(const char *path)
 
 		if (fd >= 0)
 			return fd;
-		if (errno != EACCES && errno != EPERM && errno != EROFS && errno != EISDIR)
+		if (errno != EACCES && errno != EPERM && errno != EROFS && errno != EISDIR &&
+		    errno != ETXTBSY)
 			break;
 	}
 	return -errno;

@@ -18,6 +18,7 @@ struct ckpt_image {
 	struct ckpt_order *order;
 	void *skip;
 	bool ended;
+	int err;		/* how it has ended */
 	char error[256];
 };
 
@@ -94,7 +95,6 @@ static int check_end(struct ckpt_image *image)
 {
 	char byte;
 
-	image->ended = true;
 	if (read_fd(&image->fd, &byte, 1) <= 0)
 		return 0;
 	snprintf(image->error, sizeof(image->error),
@@ -103,15 +103,13 @@ static int check_end(struct ckpt_image *image)
 	return -EINVAL;
 }
 
-int ckpt_image_next(struct ckpt_image *image, struct ckpt_image_record *record)
+static int read_record(struct ckpt_image *image, struct ckpt_image_record *record)
 {
 	struct ckpt_reader *r = &image->reader;
 	const char *complaint;
 	struct ckpt_rec rec;
 	int err;
 
-	if (image->ended)
-		return 0;
 	err = ckpt_reader_data_skip(r, image->skip, SKIP_LEN);
 	if (!err)
 		err = ckpt_reader_next(r, &rec);
@@ -124,12 +122,26 @@ int ckpt_image_next(struct ckpt_image *image, struct ckpt_image_record *record)
 		.data = rec.data,
 		.offset = r->block.offset,
 	};
-	complaint = ckpt_order_check(image->order, record);
-	if (complaint)
-		return fail_at(image, -EINVAL, record->offset, complaint);
+	err = ckpt_order_check(image->order, record, &complaint);
+	if (err)
+		return fail_at(image, err, record->offset, complaint);
 	if (rec.type == CKPT_REC_TRAILER)
 		return check_end(image);
 	return 1;
+}
+
+int ckpt_image_next(struct ckpt_image *image, struct ckpt_image_record *record)
+{
+	int ret;
+
+	if (image->ended)
+		return image->err;
+	ret = read_record(image, record);
+	if (ret <= 0) {
+		image->ended = true;
+		image->err = ret;
+	}
+	return ret;
 }
 
 int ckpt_image_verify(struct ckpt_image *image)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Gathers what the records of an image say. Order and framing were checked
- * before the records come here; references may still lead nowhere.
+ * before the records come here, and the tree of tasks; references to objects may
+ * still lead nowhere.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -496,28 +498,82 @@ bool info_is_process(const struct info_task *task)
 	return !(task->tree.flags & CKPT_TASKF_THREAD);
 }
 
+bool info_is_dead(const struct info_task *task)
+{
+	return task->tree.flags & CKPT_TASKF_ZOMBIE && task->nr_threads < 2;
+}
+
+/* The owner of an mm has it already. */
+static void find_mm(const struct info *info, struct info_task *task)
+{
+	__u32 creator = task->tree.creator;
+
+	if (task->mm || !(task->tree.flags & CKPT_TASKF_SHARE_VM))
+		return;
+	if (creator == CKPT_TASK_NONE)
+		creator = task->leader;
+	task->mm = info->tasks[creator].mm;
+}
+
+/* If the leader is dead, its first thread has what belongs to the process. */
+static void inherit(struct info_task *leader, const struct info_task *heir)
+{
+	leader->mm = heir->mm;
+	leader->files = heir->files;
+	leader->fs = heir->fs;
+	leader->stopped = heir->stopped;
+}
+
 /* A leader stands before its threads, and so does who shares its mm. */
 static void find_relations(struct info *info)
 {
-	struct info_task *leader = NULL;
+	struct info_task *leader = info->tasks;
 
 	for (size_t i = 0; i < info->nr_tasks; i++) {
 		struct info_task *task = &info->tasks[i];
-		__u32 creator = task->tree.creator, parent = task->tree.parent;
+		__u32 parent = task->tree.parent;
 
 		if (info_is_process(task))
 			leader = task;
-		if (leader)
-			leader->nr_threads++;
-		task->leader = leader ? (size_t)(leader - info->tasks) : i;
+		leader->nr_threads++;
+		task->leader = leader - info->tasks;
 		task->parent = parent < i ? info->tasks[parent].leader : CKPT_TASK_NONE;
-		if (!(task->tree.flags & CKPT_TASKF_SHARE_VM))
-			continue;
-		if (creator < i)
-			task->mm = info->tasks[creator].mm;
-		else if (leader)
-			task->mm = leader->mm;
+		find_mm(info, task);
+		if (leader->tree.flags & CKPT_TASKF_ZOMBIE && leader->nr_threads == 2)
+			inherit(leader, task);
 	}
+}
+
+static int compare_text(const void *a, const void *b)
+{
+	const struct info_object *x = a, *y = b;
+
+	return strcmp(x->text, y->text);
+}
+
+static void keep(void *object)
+{
+	(void)object;
+}
+
+/* Several open files may have one key: what is given for it must do for all. */
+static void find_needed(struct info *info)
+{
+	void *keys = NULL;
+
+	for (size_t i = 0; i < info->nr_objects; i++) {
+		struct info_object *file = &info->objects[i], *first;
+
+		if (file->type != CKPT_OBJ_FILE || file->kind != CKPT_REC_FILE_EXTERNAL ||
+		    !file->text)
+			continue;
+		file->needed = file->file.f_flags;
+		first = *(struct info_object **)must(tsearch(file, &keys, compare_text));
+		file->is_needed = file == first;
+		if ((first->needed ^ file->needed) & O_ACCMODE)
+			first->needed = O_RDWR;
+	}
+	tdestroy(keys, keep);
 }
 
 void info_complete(struct info *info)
@@ -532,6 +588,7 @@ void info_complete(struct info *info)
 			info->tasks[object->owner].mm = object->objref;
 	}
 	find_relations(info);
+	find_needed(info);
 }
 
 void info_free(struct info *info)
@@ -595,11 +652,11 @@ const char *info_lsm_attr(int attr)
 	return names[attr];
 }
 
-const char *info_file_access(const struct info_object *file)
+const char *info_access(unsigned int flags)
 {
-	if (file->file.f_flags & O_PATH)
+	if (flags & O_PATH)
 		return "path";
-	switch (file->file.f_flags & O_ACCMODE) {
+	switch (flags & O_ACCMODE) {
 	case O_RDONLY:
 		return "r";
 	case O_WRONLY:

@@ -35,6 +35,8 @@ struct info_fd {
  * @text: file: path or external key; mm: nothing; shmem: name; fs: directory
  * @text2: fs: root directory
  * @file: file: flags, mode, position
+ * @is_needed: external file: the first with its key
+ * @needed: likewise: O_RDONLY, O_WRONLY or O_RDWR, as all with that key need it
  * @ref: file: objref of the pipe or shmem; mm: that of the executable
  * @ino: file: inode number
  * @size: file: size of the file; shmem: bytes; mm: bytes mapped; eventfd: its
@@ -58,6 +60,8 @@ struct info_object {
 	char *text;
 	char *text2;
 	struct ckpt_rec_file file;
+	bool is_needed;
+	unsigned int needed;
 	__u32 ref;
 	__u64 ino;
 	__u64 size;
@@ -76,7 +80,8 @@ struct info_object {
  * @tree: as in the image
  * @leader: index of the leader of its process
  * @parent: index of the leader of its parent process, CKPT_TASK_NONE if none
- * @mm: objref, 0 if none
+ * @mm: objref, 0 if none; of a leader that is dead that of its first thread, as
+ *	are @files, @fs and @stopped
  * @files: objref of the fd table
  * @fs: objref
  * @uid: effective user id
@@ -129,13 +134,16 @@ const struct info_object *info_find(const struct info *info, __u32 objref);
 /* The object if it is of that type, else NULL. */
 const struct info_object *info_get(const struct info *info, __u32 objref, __u32 type);
 bool info_is_process(const struct info_task *task);
+/* A process lives as long as one of its threads. */
+bool info_is_dead(const struct info_task *task);
 const char *info_file_kind(const struct info_object *file);
 const char *info_lsm_name(__u64 id);
 /* what /proc/PID/attr calls it */
 const char *info_lsm_attr(int attr);
 /* "O_RDWR|O_APPEND" ... of an open file, without the access mode */
 void info_file_flags(const struct info_object *file, char *buf, size_t len);
-const char *info_file_access(const struct info_object *file);
+/* @flags: O_RDWR ... */
+const char *info_access(unsigned int flags);
 
 /* info_text.c, info_json.c; @path is the name of the image */
 void info_print_text(const struct info *info, const char *path);

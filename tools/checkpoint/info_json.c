@@ -93,7 +93,7 @@ static json_t *image(const struct info *info)
 
 static const char *state(const struct info_task *task)
 {
-	if (task->tree.flags & CKPT_TASKF_ZOMBIE)
+	if (info_is_dead(task))
 		return "zombie";
 	return task->stopped ? "stopped" : "running";
 }
@@ -143,7 +143,7 @@ static json_t *one_task(const struct info *info, const struct info_task *task)
 		json_object_set_new(json, "memory_policy", json_true());
 	if (task->lsm)
 		json_object_set_new(json, "labels", labels(task));
-	if (task->tree.flags & CKPT_TASKF_ZOMBIE)
+	if (info_is_dead(task))
 		json_object_set_new(json, "wait_status", json_integer(task->tree.exit_code));
 	return json;
 }
@@ -165,7 +165,7 @@ static json_t *file(const struct info_object *file)
 	info_file_flags(file, flags, sizeof(flags));
 	json = json_pack("{s:s, s:s, s:s, s:I, s:i}",
 			 "kind", info_file_kind(file),
-			 "access", info_file_access(file),
+			 "access", info_access(file->file.f_flags),
 			 "flags", flags,
 			 "position", (json_int_t)file->file.f_pos,
 			 "locks", (int)file->nr_locks);
@@ -292,12 +292,9 @@ static json_t *externals(const struct info *info)
 {
 	json_t *json = json_array();
 
-	for (size_t i = 0; i < info->nr_objects; i++) {
-		const struct info_object *one = &info->objects[i];
-
-		if (one->type == CKPT_OBJ_FILE && one->kind == CKPT_REC_FILE_EXTERNAL)
-			json_array_append_new(json, text(one->text));
-	}
+	for (size_t i = 0; i < info->nr_objects; i++)
+		if (info->objects[i].is_needed)
+			json_array_append_new(json, text(info->objects[i].text));
 	return json;
 }
 

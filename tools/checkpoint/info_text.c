@@ -2,51 +2,40 @@
 /*
  * ckpt info, for people.
  */
+#include <limits.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "ckpt.h"
 #include "info.h"
 
 #define MAX_INDENT	20
 
-/* Bytes of the character of UTF-8 at @p; 0 if there is none, or a C1 control. */
-static int utf8_length(const unsigned char *p)
-{
-	static const unsigned int least[] = { [2] = 0xa0, [3] = 0x800, [4] = 0x10000 };
-	int len = *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-	unsigned int code = *p & (0x7f >> len);
-
-	for (int i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (p[i] & 0x3f);
-	}
-	return code >= least[len] ? len : 0;
-}
-
-static int printable_length(const unsigned char *p)
-{
-	if (*p >= 0x80)
-		return utf8_length(p);
-	return *p >= ' ' && *p != 0x7f;
-}
-
-/* Names come from an image: they must not control the terminal. */
+/*
+ * Names come from an image: they must not control the terminal. Bytes that are
+ * no printable UTF-8 are shown as octal numbers.
+ */
 static void put_text(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	const char *end = text + strlen(text);
+	mbstate_t state = {};
+	wchar_t c;
 
-	while (*p) {
-		int len = printable_length(p);
+	while (text < end) {
+		size_t len = mbrtowc(&c, text, end - text, &state);
 
-		if (!len)
-			printf("\\%03o", *p++);
-		for (; len; len--)
-			putchar(*p++);
+		if (len <= MB_LEN_MAX && iswprint(c)) {
+			text += printf("%.*s", (int)len, text);
+			continue;
+		}
+		printf("\\%03o", (unsigned char)*text++);
+		state = (mbstate_t){};
 	}
 }
 
@@ -131,7 +120,7 @@ static void print_state(const struct info_task *task)
 	__u32 code = task->tree.exit_code;
 	char state[32] = "running";
 
-	if (task->tree.flags & CKPT_TASKF_ZOMBIE) {
+	if (info_is_dead(task)) {
 		if (WIFSIGNALED(code))
 			snprintf(state, sizeof(state), "dead, signal %d", WTERMSIG(code));
 		else
@@ -288,7 +277,7 @@ static void print_fds(const struct info *info, const struct info_object *table)
 
 		printf("  fd %-4u", fd->fd);
 		if (file) {
-			printf("%-4s ", info_file_access(file));
+			printf("%-4s ", info_access(file->file.f_flags));
 			print_file(info, file);
 		}
 		printf("%s\n", fd->cloexec ? " cloexec" : "");
@@ -374,15 +363,14 @@ static void print_externals(const struct info *info)
 	for (size_t i = 0; i < info->nr_objects; i++) {
 		const struct info_object *file = &info->objects[i];
 
-		if (file->type != CKPT_OBJ_FILE || file->kind != CKPT_REC_FILE_EXTERNAL ||
-		    !file->text)
+		if (!file->is_needed)
 			continue;
 		if (!any)
 			printf("\nneeded at restart\n");
 		any = true;
 		printf("  --external ");
 		put_text(file->text);
-		printf("=... (%s)\n", info_file_access(file));
+		printf("=... (%s)\n", info_access(file->needed));
 	}
 }
 
@@ -403,13 +391,14 @@ static void print_totals(const struct info *info)
 
 void info_print_text(const struct info *info, const char *path)
 {
+	setlocale(LC_CTYPE, "C.UTF-8");
 	print_header(info, path);
 	print_clocks(info);
 	print_tree(info);
 	for (size_t i = 0; i < info->nr_tasks; i++) {
 		const struct info_task *task = &info->tasks[i];
 
-		if (info_is_process(task) && !(task->tree.flags & CKPT_TASKF_ZOMBIE))
+		if (info_is_process(task) && !info_is_dead(task))
 			print_details(info, task);
 	}
 	print_externals(info);

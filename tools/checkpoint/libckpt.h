@@ -87,8 +87,8 @@ bool ckpt_externals_has(const struct ckpt_externals *set, const char *key);
 int ckpt_externals_add(struct ckpt_externals *set, const char *key, int fd);
 /**
  * ckpt_externals_add_key - for a checkpoint: add the file that @key names
- * @key: "fd:N", descriptor N of @root; or "fd:PID:N", of process PID. An open
- *	file that is in the set already is not added again.
+ * @key: "fd:N", descriptor N of @root; or "fd:PID:N", of the process or thread
+ *	PID. An open file that is in the set already is not added again.
  *
  * Return: as ckpt_externals_add(); -EINVAL if @key has another form, -ESRCH,
  * -EPERM, -EBADF if the process has no such descriptor.
@@ -217,15 +217,21 @@ void ckpt_image_close(struct ckpt_image *image);
 /**
  * ckpt_image_next - read the next record; page contents are skipped
  *
- * All block hashes and the framing are verified on the way, those of page
- * contents too.
+ * All block hashes, those of page contents too, the framing and the order of
+ * records are verified on the way. What follows the trailer is an error here,
+ * though restart(2) leaves it unread. After 0 or an error, each further call
+ * returns the same.
  *
  * Return: 1; 0 after the trailer of a complete image; -EINVAL if the image is
- * damaged, which ckpt_image_error() describes; errors of read(2).
+ * damaged; -E2BIG if it has what this library does not know, as that of a newer
+ * kernel may; -ENOMEM; errors of read(2). ckpt_image_error() describes them.
  */
 int ckpt_image_next(struct ckpt_image *image, struct ckpt_image_record *record);
 /**
- * ckpt_image_verify - read the rest of @image and check the order of records
+ * ckpt_image_verify - read the rest of @image, as ckpt_image_next() does
+ *
+ * What the records say of objects and tasks is not checked: restart(2) may refuse
+ * an image all the same.
  *
  * Return: 0 if the image is complete and well-formed, else as ckpt_image_next().
  */

@@ -7,7 +7,11 @@ struct ckpt_image_record;
 
 struct ckpt_order *ckpt_order_new(void);
 void ckpt_order_free(struct ckpt_order *order);
-/* What is wrong with the next record where it stands, or NULL. */
-const char *ckpt_order_check(struct ckpt_order *order, const struct ckpt_image_record *record);
+/*
+ * 0 if the next record is right where it stands; else -EINVAL, -E2BIG if it needs a
+ * newer reader, or -ENOMEM. @complaint says what is wrong, and is a constant.
+ */
+int ckpt_order_check(struct ckpt_order *order, const struct ckpt_image_record *record,
+		     const char **complaint);
 
 #endif

@@ -61,22 +61,45 @@ bool is_same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool is_image(int fd, const char *image, int image_fd)
+static bool is_image(const struct stat *log, const char *image, int image_fd)
 {
-	struct stat log, st;
+	struct stat st;
 
-	if (fstat(fd, &log) || (image ? stat(image, &st) : fstat(image_fd, &st)))
+	if (image ? stat(image, &st) : fstat(image_fd, &st))
 		return false;
-	return is_same_file(&log, &st);
+	return is_same_file(log, &st);
 }
 
-/* It is emptied only when it is known not to be the image. */
-static int begin_log(int fd, const char *path, const char *image, int image_fd)
+/* A file that is written to directly may be both. */
+static bool is_pidfile(const struct stat *log, const char *pidfile)
 {
-	if (is_image(fd, image, image_fd)) {
-		complain("%s: the log and the image are the same file", path);
-		return -1;
-	}
+	struct stat st;
+
+	return pidfile && S_ISREG(log->st_mode) && !stat(pidfile, &st) && is_same_file(log, &st);
+}
+
+/* What else the log is to be, or NULL. */
+static const char *other_use(int fd, const char *image, int image_fd, const char *pidfile)
+{
+	struct stat log;
+
+	if (fstat(fd, &log))
+		return NULL;
+	if (is_image(&log, image, image_fd))
+		return "image";
+	return is_pidfile(&log, pidfile) ? "pidfile" : NULL;
+}
+
+static int open_log(const char *path, bool *created)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	*created = fd >= 0;
+	return *created ? fd : open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+}
+
+static int empty_log(int fd, const char *path)
+{
 	/* EINVAL: a pipe or a device, which has no length */
 	if (!ftruncate(fd, 0) || errno == EINVAL)
 		return 0;
@@ -84,14 +107,25 @@ static int begin_log(int fd, const char *path, const char *image, int image_fd)
 	return -1;
 }
 
-int report_log_open(const char *path, const char *image, int image_fd, int *fd)
+int report_log_open(const char *path, const char *image, int image_fd, const char *pidfile,
+		    int *fd)
 {
+	const char *other;
+	bool created;
+
 	if (!path)
 		return 0;
-	*fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-	if (*fd >= 0)
-		return begin_log(*fd, path, image, image_fd);
-	complain("%s: %s", path, strerror(errno));
+	*fd = open_log(path, &created);
+	if (*fd < 0) {
+		complain("%s: %s", path, strerror(errno));
+		return -1;
+	}
+	other = other_use(*fd, image, image_fd, pidfile);
+	if (!other)
+		return empty_log(*fd, path);
+	if (created)
+		unlink(path);
+	complain("%s: the log and the %s are the same file", path, other);
 	return -1;
 }
 

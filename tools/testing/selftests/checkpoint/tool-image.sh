@@ -133,6 +133,27 @@ test_info()
 	EOT
 }
 
+# Its other thread has all that belongs to it.
+test_info_of_dead_leader()
+{
+	local thread
+	stop
+	start_headless && $ckpt checkpoint --container -o image "$pid" &&
+		$ckpt info image >text || return
+	grep -Eq "^ *$pid +$pid +$pid +2  running +[0-9.]+ [KM]iB +[0-9.]+ [KM]iB +python3$" text &&
+		grep -q "^pid $pid (python3), uid 0, gid 0$" text &&
+		grep -q "^  cwd     $work, umask 022$" text &&
+		grep -q "^  fd 1   w    $work/out$" text || return
+	$ckpt info --json image | python3 -c '
+import json, sys
+leader, thread = json.load(sys.stdin)["tasks"]
+keys = "mm", "files", "fs", "state"
+sys.exit(not (leader["pid"] == int(sys.argv[1]) and thread["pid"] == int(sys.argv[2])
+              and leader["state"] == "running" and "wait_status" not in leader
+              and all(leader[key] == thread[key] is not None for key in keys)))' \
+		"$pid" "$thread"
+}
+
 test_json()
 {
 	$ckpt info --json image | python3 -c '
@@ -317,6 +338,7 @@ tests=(
 	verify 'verify finds what is truncated, added or changed'
 	json 'info --json'
 	info 'info shows the tree, its files and its memory'
+	info_of_dead_leader 'info of a process whose first thread is dead'
 	names_are_harmless 'names cannot control a terminal'
 	large_number 'info --json has numbers of 64 bits'
 	info_ends 'a signal ends info while it prints'

@@ -84,6 +84,21 @@ test_shell_job()
 		! grep -q 'tick 1' second.out && grep -q 'tick 6' second.out
 }
 
+# The terminal is open twice under one key, for which there is one file.
+test_needed_once()
+{
+	cat >first <<-EOT
+	sleep 60 8<>/dev/tty 9</dev/tty &
+	sleep 0.5
+	$ckpt checkpoint --shell-job --kill -o needed \$!
+	EOT
+	script -qec 'bash first' first.out >/dev/null </dev/null
+	[ "$($ckpt info needed | grep external.tty=)" = '  --external tty=... (rw)' ] &&
+		$ckpt info --json needed | python3 -c '
+import json, sys
+sys.exit(json.load(sys.stdin)["externals"].count("tty") != 1)'
+}
+
 # shown TEXT FILE: wait until it is there
 shown()
 {
@@ -127,6 +142,7 @@ tests=(
 	external_terminal 'a terminal in place of a terminal'
 	progress 'progress is shown on a terminal'
 	shell_job 'a job moves to another terminal'
+	needed_once 'info names each key once'
 	foreground_job 'a job in the foreground moves to another terminal'
 )
 run_tests

@@ -100,6 +100,15 @@ test_stream()
 	[ $? = 7 ]
 }
 
+# A file with a name is one that a restart finds again.
+test_own_tree()
+{
+	setsid --wait bash -c "$ckpt checkpoint \$\$ >own && exit 7" </dev/null >out 2>err
+	[ $? = 7 ] || return
+	$ckpt restart -i own
+	[ $? = 7 ]
+}
+
 test_detach()
 {
 	start sleep 60
@@ -311,6 +320,17 @@ test_log_is_not_the_image()
 	$ckpt restart -d -i image -l log && runs sleep && [ "$(stat -c %s log)" -lt 100000 ]
 }
 
+# the image of the test before
+test_log_is_not_the_output()
+{
+	! $ckpt checkpoint -o new -l new 4194300 2>stderr && same_file && [ ! -e new ] || return
+	$ckpt restart -d -i image -p new -l ./new 2>stderr
+	[ $? = 125 ] && same_file && [ ! -e new ] || return
+	echo 1 >former && ln -s former latter || return
+	$ckpt restart -d -i image -p former -l latter 2>stderr
+	[ $? = 125 ] && same_file && [ "$(cat former)" = 1 ]
+}
+
 # A program whose standard output is read by somebody outside, through the FIFO $1.
 start_leaky()
 {
@@ -386,7 +406,9 @@ test_external_of_child()
 	! $ckpt restart -d --external "fd:$child:7=/dev/null" -i image 2>stderr &&
 		stderr_is_one_line && grep -q "fd:$child:9" stderr || return
 	keys=(--external "fd:$child:7=/dev/null" --external "fd:$child:9=$work/stand-in")
-	$ckpt restart -d "${keys[@]}" --external unused=/dev/null -i image || return
+	# nobody may open for writing what runs
+	keys+=(--external unused=/proc/self/exe)
+	$ckpt restart -d "${keys[@]}" -i image || return
 	[ "$(target 7) $(target 8) $(target 9)" = "/dev/null $work/stand-in $work/stand-in" ]
 }
 
@@ -401,6 +423,20 @@ test_external_mistakes()
 		$ckpt restart --external "$key" -i image 2>stderr
 		[ $? = 125 ] && stderr_is_one_line && grep -q "external $key: " stderr || return
 	done
+}
+
+# Descriptors are those of a thread if its leader is dead.
+test_external_of_thread()
+{
+	local thread
+	stop
+	mkfifo fifo10 || return
+	cat fifo10 >/dev/null &
+	start_headless 9>fifo10 || return
+	! $ckpt check --container "$pid" >/dev/null &&
+		$ckpt check --container --external "fd:$thread:9" "$pid" >/dev/null || return
+	! $ckpt check --external fd:9 "$pid" >/dev/null 2>stderr && stderr_is_one_line &&
+		grep -q 'external fd:9: No such process$' stderr
 }
 
 start_unfit()
@@ -495,16 +531,18 @@ test_refuses_devices()
 # Neither a reader nor a writer that does not come can hold us.
 test_interrupted()
 {
-	local tool
+	local tool option
 	stop
 	mkfifo stalled
 	sleep 60 >stalled &
-	$ckpt restart <stalled &
-	tool=$!
-	sleep 0.5
-	kill -TERM "$tool"
-	wait "$tool" 2>/dev/null
-	[ $? = $((128 + 15)) ] || return
+	for option in --log=log --detach; do
+		$ckpt restart "$option" <stalled 2>stderr &
+		tool=$!
+		sleep 0.5
+		kill -TERM "$tool"
+		wait "$tool" 2>/dev/null
+		[ $? = $((128 + 15)) ] || return
+	done
 	start_seven
 	# shellcheck disable=SC2217 # it only keeps the FIFO open
 	sleep 60 <stalled &
@@ -527,6 +565,7 @@ tests=(
 	ignored_signals 'signals that are ignored are not passed on'
 	pipes 'checkpoint and restart through pipes'
 	stream 'one pipe from checkpoint to restart'
+	own_tree 'a tree that saves itself to standard output'
 	detach 'restart --detach --pidfile'
 	pid_taken 'a pid that is taken is named'
 	pidfile 'a pidfile is replaced by a successful restart only'
@@ -541,11 +580,13 @@ tests=(
 	file_size_limit 'an image larger than a file may be'
 	closed_stdio 'closed standard input, output and error'
 	log_is_not_the_image 'neither log nor pidfile replaces the image'
+	log_is_not_the_output 'a log is neither the new image nor the pidfile'
 	failure_keeps_old_image 'a failed checkpoint leaves the old image alone'
 	external 'an external file, and a path in its place'
 	external_descriptor 'a descriptor of ours in place of an external file'
 	external_of_child 'several external files of a child'
 	external_mistakes 'wrong keys and values are named'
+	external_of_thread 'an external file of a thread'
 	check_lists_all 'check lists all reasons'
 	check_is_harmless 'check leaves no trace'
 	log 'all is in the log'

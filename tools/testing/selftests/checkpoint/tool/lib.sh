@@ -50,6 +50,17 @@ start_seven()
 	start bash -c 'sleep 2; echo done; exit 7'
 }
 
+# A program whose first thread has ended, in a way that leaves the other alone.
+start_headless()
+{
+	start python3 -c '
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=[60]).start()
+ctypes.CDLL(None).syscall(60, 0)'
+	wait_until grep -q '^State:.Z' "/proc/$pid/status" || return
+	thread=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 ! -name "$pid" -printf %f)
+}
+
 gone()
 {
 	wait "$1" 2>/dev/null
