@@ -15,13 +15,24 @@
  *
  * ``EOPNOTSUPP``	the state exists but cannot be represented or restored
  * ``EAGAIN``		leak: an object is shared with a task outside the tree,
- *			or the tree's objects changed during the checkpoint
- * ``EBUSY``		a task could not be frozen, or is in transition
+ *			or the tree's objects changed during the checkpoint;
+ *			restart: a limit has been reached
+ * ``EBUSY``		a task could not be frozen, or is in transition;
+ *			restart: a lock, say, is held by somebody else
+ * ``EBADF``		a descriptor is not open, or not for its use
  * ``EPERM``, ``EACCES``	the caller lacks the right
  * ``EINVAL``		bad argument, or an image that is not well-formed
  * ``E2BIG``		the arguments or the image are newer than this kernel
  * ``EIO``		the stream could not be read or written completely
- * ``EEXIST``		a pid that the image needs is taken
+ * ``EEXIST``		a pid, or a number of System V shared memory, that the
+ *			image needs is taken
+ * ``ENOENT``		a file or another object that the image names is gone
+ * ``ESRCH``		there is no such process; restart: a new task was killed
+ * ``EINTR``		the caller was killed, or interrupted at the stream
+ * ``ENOMEM``		there is not enough memory
+ *
+ * What a system call would return that does the same for a program comes as it
+ * is; see checkpoint(2) and restart(2).
  */
 
 /**
@@ -47,7 +58,7 @@ struct checkpoint_external {
 #define CHECKPOINT_DRY_RUN	(1ULL << 1) /* report every obstacle, write nothing */
 #define CHECKPOINT_KILL		(1ULL << 2) /* on success kill the tree */
 #define CHECKPOINT_STOP		(1ULL << 3) /* on success leave the tree stopped (SIGSTOP) */
-#define CHECKPOINT_SHELL_JOB	(1ULL << 4) /* session and terminal belong to the caller */
+#define CHECKPOINT_SHELL_JOB	(1ULL << 4) /* session is outside, terminal is the caller's */
 #define CHECKPOINT_DROP_KEYRINGS (1ULL << 5) /* keys are lost: only warn of it */
 
 /**

@@ -14,11 +14,12 @@
  * DOC: stream
  *
  * An image is a sequence of blocks, read and written forward only. All
- * numbers are little-endian. A block is a header, @pad zero bytes, @len bytes
- * of payload, and zero bytes up to a multiple of 8. A META block holds whole
- * records. A DATA block holds raw page contents; it follows the META block
- * whose last record is the CKPT_REC_PAGES that describes it. In a regular file
- * @pad makes the payload of DATA blocks start on a page boundary.
+ * numbers are little-endian. A block is a header, @pad zero bytes, and @len
+ * bytes of payload, which is a multiple of 8. A META block holds whole records,
+ * each with zero bytes behind it up to a multiple of 8; its @pad is 0. A DATA
+ * block holds raw page contents; it follows the META block whose last record is
+ * the CKPT_REC_PAGES that describes it. In a regular file @pad makes the payload
+ * of DATA blocks start on a page boundary.
  *
  * @hash covers the payload. The trailer carries a hash over all block headers
  * before the block it stands in, and with them over the whole image. It stands
@@ -38,7 +39,8 @@
  * @magic: CKPT_BLOCK_MAGIC
  * @kind: CKPT_BLOCK_META or CKPT_BLOCK_DATA
  * @pad: zero bytes between this header and the payload, less than 4096
- * @len: bytes of payload, at most CKPT_BLOCK_META_MAX or CKPT_BLOCK_DATA_MAX
+ * @len: bytes of payload, a multiple of CKPT_BLOCK_ALIGN and not 0, at most
+ *	CKPT_BLOCK_META_MAX or CKPT_BLOCK_DATA_MAX
  * @seq: number of this block, from 0
  * @offset: stream position of this header
  * @hash: xxh64 of the payload; seeded with @seq, but with 0 in DATA blocks,
@@ -62,9 +64,16 @@ struct ckpt_block {
  *	multiple of 8
  *
  * A reader refuses a type that it does not know, unless CKPT_RECF_IGNORABLE
- * is set. A payload longer than the reader's struct is read only if the tail
- * is zero; a shorter one is completed with zeros: both as in
- * copy_struct_from_user().
+ * is set. If the payload is nothing but a struct, one that is longer than the
+ * reader's is read only if the tail is zero, and a shorter one is completed with
+ * zeros: both as in copy_struct_from_user().
+ *
+ * A struct with text, an array or data behind it does not grow, since that stands
+ * where it ends. What comes behind the text or data is ignored in CKPT_REC_FS,
+ * CKPT_REC_FILE_PATH, CKPT_REC_FILE_EXTERNAL, CKPT_REC_FILE_PIPE, CKPT_REC_PIPE
+ * and CKPT_REC_PIPE_BUF, which may grow there. All others end with it, and
+ * CKPT_REC_TASK_END and CKPT_REC_TRAILER with their struct: a record of another
+ * length is not well-formed.
  */
 struct ckpt_record {
 	__u16 type;
@@ -164,8 +173,9 @@ enum {
 };
 
 /*
- * Object types, in the order in which objects are written: what an object
- * refers to stands before it. Numbers are never reused; room is left between.
+ * Object types, in the order in which objects are written up to CKPT_OBJ_MM: what
+ * an object refers to stands before it. Those of the types from CKPT_OBJ_SIGHAND
+ * on come last, in any order. Numbers are never reused; room is left between.
  */
 enum {
 	CKPT_OBJ_PIPE		= 10,
