@@ -65,6 +65,13 @@ static bool ckpt_changes_file(int nr)
 	case __NR_renameat:
 	case __NR_renameat2:
 	case __NR_rmdir:
+	case __NR_mkdir:
+	case __NR_mkdirat:
+	case __NR_mknod:
+	case __NR_mknodat:
+	case __NR_symlink:
+	case __NR_symlinkat:
+	case __NR_bind:
 		return true;
 	}
 	return false;
@@ -271,21 +278,33 @@ void ckpt_set_deadline(ktime_t expires, unsigned long sp, bool again)
 	rb->fn = ckpt_deadline_kept;
 }
 
-/* A block that was not used stays behind until the next one: it says of what call it is. */
+/*
+ * A block that was not used stays behind until the next one: it says of what call
+ * it is.
+ */
 static void ckpt_note_call(void)
 {
 	struct restart_block *rb = &current->restart_block;
+	struct pt_regs *regs = current_pt_regs();
 
-	if (rb->fn == ckpt_deadline_kept)
-		rb->futex.bitset = syscall_get_nr(current, current_pt_regs());
+	if (rb->fn != ckpt_deadline_kept)
+		return;
+	/* Registers that are set up for a call have its number where it returns its result. */
+	rb->futex.bitset = rb->futex.val == CKPT_BEGINS_AGAIN ?
+			   syscall_get_return_value(current, regs) : syscall_get_nr(current, regs);
 }
 
 static bool ckpt_has_deadline(struct task_struct *task)
 {
 	const struct restart_block *rb = &task->restart_block;
 
-	return rb->fn == ckpt_deadline_kept && rb->futex.uaddr == user_sp(task) &&
-	       rb->futex.bitset == syscall_get_nr(task, task_pt_regs(task));
+	if (rb->fn != ckpt_deadline_kept || rb->futex.uaddr != user_sp(task))
+		return false;
+	/* An interrupt right before the call hides its number, but not from the call. */
+	if (rb->futex.val == CKPT_BEGINS_AGAIN &&
+	    rb->futex.bitset == syscall_get_return_value(task, task_pt_regs(task)))
+		return true;
+	return rb->futex.bitset == syscall_get_nr(task, task_pt_regs(task));
 }
 
 /**
@@ -387,7 +406,8 @@ ktime_t __ckpt_deadline(ktime_t expires)
 	struct restart_block *rb = &current->restart_block;
 
 	rb->fn = do_no_restart_syscall;
-	if (rb->futex.val != CKPT_BEGINS_AGAIN || rb->futex.uaddr != user_sp(current))
+	if (rb->futex.val != CKPT_BEGINS_AGAIN || rb->futex.uaddr != user_sp(current) ||
+	    rb->futex.bitset != syscall_get_nr(current, current_pt_regs()))
 		return expires;
 	return min_t(ktime_t, expires, rb->futex.time);
 }

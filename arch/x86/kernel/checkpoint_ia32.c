@@ -54,6 +54,13 @@ static bool changes_file(int nr)
 	case __NR_ia32_renameat:
 	case __NR_ia32_renameat2:
 	case __NR_ia32_rmdir:
+	case __NR_ia32_mkdir:
+	case __NR_ia32_mkdirat:
+	case __NR_ia32_mknod:
+	case __NR_ia32_mknodat:
+	case __NR_ia32_symlink:
+	case __NR_ia32_symlinkat:
+	case __NR_ia32_bind:
 		return true;
 	}
 	return false;

@@ -383,4 +383,67 @@ TEST_F(timeouts, in_read_only_memory)
 	self->s.pid = 0;
 }
 
+static int ep;
+static volatile int interrupted;
+
+static void no_action(int sig)
+{
+}
+
+/* Always from the same place, as a loop of events does it */
+static __attribute__((noinline)) int wait_event(int ms)
+{
+	struct epoll_event event;
+
+	return epoll_wait(ep, &event, 1, ms);
+}
+
+static void *event_loop(void *arg)
+{
+	double start;
+	char c;
+
+	CHECK(wait_event(1000 * TIMEOUT) == -1 && errno == EINTR);
+	interrupted = 1;
+	CHECK_EQ(wait_event(-1), 1);
+	CHECK_EQ(read(fds[0], &c, 1), 1);
+	start = now();
+	CHECK_EQ(wait_event(1000), 0);
+	CHECK(now() - start >= 0.998);
+	return arg;
+}
+
+static void subject_event_loop(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	pthread_t thread;
+
+	signal(SIGUSR2, no_action);
+	ep = epoll_create1(0);
+	CHECK(!pipe(fds) && !epoll_ctl(ep, EPOLL_CTL_ADD, fds[0], &event));
+	CHECK(!pthread_create(&thread, NULL, event_loop, NULL));
+	while (!interrupted) {
+		subject_sleep_ms(50);
+		pthread_kill(thread, SIGUSR2);
+	}
+	subject_sleep_ms(50);
+	subject_ready();
+	/* until the time of the first call is over */
+	subject_sleep_ms(1000 * TIMEOUT);
+	CHECK_EQ(write(fds[1], "x", 1), 1);
+	CHECK(!pthread_join(thread, NULL));
+}
+
+/* A signal has ended one that had a timeout, and one that has none is frozen. */
+TEST_F(timeouts, are_not_those_of_earlier_calls)
+{
+	int i;
+
+	ASSERT_TRUE(subject_start(&self->s, subject_event_loop)) subject_print(&self->s);
+	for (i = 0; i < 5; i++)
+		subject_checkpoint(&self->s, CHECKPOINT_DRY_RUN);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
 TEST_HARNESS_MAIN
