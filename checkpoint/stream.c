@@ -56,6 +56,7 @@ static ssize_t ckpt_stream_transfer(struct ckpt_ctx *ctx, struct iov_iter *iter,
 		return -EINTR;
 	old = override_creds(ctx->cred);
 	do {
+		*iter = before;
 		if (write)
 			n = vfs_iter_write(file, iter, ckpt_stream_pos(file), 0);
 		else

@@ -28,6 +28,19 @@
 
 static const struct ckpt_obj_ops ckpt_shm_obj_ops;
 
+/**
+ * ckpt_shm_dies_with() - Would the end of a task remove a segment?
+ * @task: the task
+ *
+ * One that nobody has attached, which only its creator tells of.
+ *
+ * Context: Any in which the task cannot exit.
+ */
+bool ckpt_shm_dies_with(struct task_struct *task)
+{
+	return current->nsproxy->ipc_ns->shm_rmid_forced && shm_created_any(task);
+}
+
 static bool is_attachment(struct file *file)
 {
 	struct shm_state state;

@@ -392,10 +392,16 @@ bool ckpt_file_shows(void *file, const void *dentry);
 #ifdef CONFIG_SYSVIPC
 int ckpt_shm_collect_mapping(struct ckpt_ctx *ctx, struct file *file);
 void ckpt_shm_mapped(struct ckpt_ctx *ctx, struct file *file);
+bool ckpt_shm_dies_with(struct task_struct *task);
 #else
 static inline int ckpt_shm_collect_mapping(struct ckpt_ctx *ctx, struct file *file)
 {
 	return 0;
+}
+
+static inline bool ckpt_shm_dies_with(struct task_struct *task)
+{
+	return false;
 }
 
 static inline void ckpt_shm_mapped(struct ckpt_ctx *ctx, struct file *file)

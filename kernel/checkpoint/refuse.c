@@ -4,8 +4,6 @@
  */
 #include <linux/init.h>
 #include <linux/io_uring_types.h>
-#include <linux/ipc_namespace.h>
-#include <linux/nsproxy.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/seccomp.h>
@@ -56,16 +54,6 @@ static bool has_user_events(struct task_struct *task)
 #endif
 }
 
-/* Of those that nobody has attached nothing else tells. */
-static bool has_mortal_segments(struct task_struct *task)
-{
-#ifdef CONFIG_SYSVIPC
-	return current->nsproxy->ipc_ns->shm_rmid_forced && !list_empty(&task->sysvshm.shm_clist);
-#else
-	return false;
-#endif
-}
-
 static const struct {
 	const char *what;
 	bool (*test)(struct task_struct *task);
@@ -76,7 +64,7 @@ static const struct {
 	{ "leads a session that has a controlling terminal", has_terminal },
 	{ "user trace events", has_user_events },
 	{ "kernel.shm_rmid_forced would remove the System V shared memory that it made",
-	  has_mortal_segments },
+	  ckpt_shm_dies_with },
 	{ "System V semaphore undo list", sem_undo_pending },
 	{ "System V semaphore undo list shared with another process", sem_undo_shared },
 	{ "System V semaphore undo lists, several that threads share", sem_undo_several },

@@ -122,6 +122,7 @@ static int sched_checkpoint(struct ckpt_ctx *ctx, struct task_struct *task)
 	return err;
 }
 
+#ifdef CONFIG_SMP
 /*
  * CPUs that this machine does not have are forgotten, as by sched_setaffinity(2).
  * Who may use all that there are does not miss them.
@@ -140,6 +141,7 @@ static void affinity_warn(struct ckpt_ctx *ctx, const struct cpumask *mask, cons
 		return;
 	}
 }
+#endif
 
 static int affinity_restore(struct ckpt_ctx *ctx, const u64 *words, unsigned int nr)
 {

@@ -288,6 +288,17 @@ TEST_F(refuse, segments_that_do_not_outlive_their_creator)
 		   "would remove the System V shared memory that it made");
 }
 
+/* Its last user takes a segment along that is removed, whatever the setting. */
+TEST_F(refuse, removed_segments_where_they_would_not_outlive_their_users)
+{
+	ASSERT_EQ(unshare(CLONE_NEWIPC), 0);
+	ASSERT_TRUE(forget_unused_segments());
+	ASSERT_TRUE(subject_start(&self->s, subject_removed)) subject_print(&self->s);
+	EXPECT_GT(subject_checkpoint(&self->s, 0), 0) subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
+}
+
 TEST_F(refuse, restart_where_segments_do_not_outlive_their_users)
 {
 	int id;
