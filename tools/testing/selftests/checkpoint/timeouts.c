@@ -400,10 +400,14 @@ static __attribute__((noinline)) int wait_event(int ms)
 
 static void *event_loop(void *arg)
 {
+	sigset_t wake_up;
 	double start;
 	char c;
 
+	sigemptyset(&wake_up);
+	sigaddset(&wake_up, SIGUSR2);
 	CHECK(wait_event(1000 * TIMEOUT) == -1 && errno == EINTR);
+	CHECK(!pthread_sigmask(SIG_BLOCK, &wake_up, NULL));
 	interrupted = 1;
 	CHECK_EQ(wait_event(-1), 1);
 	CHECK_EQ(read(fds[0], &c, 1), 1);
