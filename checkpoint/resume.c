@@ -377,7 +377,7 @@ void ckpt_mark_woken(void)
 }
 
 /**
- * __ckpt_keep_deadline() - Remember when the interrupted call would have ended
+ * ckpt_keep_deadline() - Remember when the interrupted call would have ended
  * @expires: CLOCK_MONOTONIC
  *
  * The freezer may have let go again before current came here, and a call that
@@ -386,7 +386,7 @@ void ckpt_mark_woken(void)
  *
  * Context: A system call of current that returns -EINTR.
  */
-void __ckpt_keep_deadline(ktime_t expires)
+void ckpt_keep_deadline(ktime_t expires)
 {
 	ckpt_set_deadline(expires, (unsigned long)user_sp(current), false);
 	ckpt_note_call();
@@ -404,12 +404,10 @@ void __ckpt_keep_deadline(ktime_t expires)
 ktime_t __ckpt_deadline(ktime_t expires)
 {
 	struct restart_block *rb = &current->restart_block;
+	bool again = ckpt_has_deadline(current) && rb->futex.val == CKPT_BEGINS_AGAIN;
 
 	rb->fn = do_no_restart_syscall;
-	if (rb->futex.val != CKPT_BEGINS_AGAIN || rb->futex.uaddr != user_sp(current) ||
-	    rb->futex.bitset != syscall_get_nr(current, current_pt_regs()))
-		return expires;
-	return min_t(ktime_t, expires, rb->futex.time);
+	return again ? min_t(ktime_t, expires, rb->futex.time) : expires;
 }
 
 /**

@@ -17,7 +17,6 @@ void __ckpt_park(void);
 void __ckpt_resume_call(void);
 void __ckpt_die(void);
 bool __ckpt_continues_call(int nr);
-void __ckpt_keep_deadline(ktime_t expires);
 ktime_t __ckpt_deadline(ktime_t expires);
 long ckpt_deadline_kept(struct restart_block *rb);
 void __ckpt_keep_rest(struct file *file, u32 done);
@@ -67,10 +66,7 @@ static inline void ckpt_die(void)
  * Current is about to return -EINTR from a call that would have ended at @expires.
  * Whatever interrupted it: a task that stops now may be frozen later.
  */
-static inline void ckpt_keep_deadline(ktime_t expires)
-{
-	__ckpt_keep_deadline(expires);
-}
+void ckpt_keep_deadline(ktime_t expires);
 
 /* The call ends at @expires; or earlier, if it was interrupted and begins again. */
 static inline ktime_t ckpt_deadline(ktime_t expires)

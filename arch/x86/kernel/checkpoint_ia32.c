@@ -15,6 +15,7 @@
 #include <asm/ptrace.h>
 #include <asm/vdso.h>
 
+/* As ckpt_changes_file() */
 static bool changes_file(int nr)
 {
 	switch (nr) {
