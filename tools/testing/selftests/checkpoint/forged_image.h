@@ -70,4 +70,21 @@ static inline void drop(struct item *item)
 	image.nr--;
 }
 
+FIXTURE(forged_image)
+{
+};
+
+FIXTURE_SETUP(forged_image)
+{
+	memset(&s, 0, sizeof(s));
+}
+
+FIXTURE_TEARDOWN(forged_image)
+{
+	if (s.pid > 0)
+		subject_kill(&s);
+	if (s.dir[0])
+		subject_clean(&s);
+}
+
 #endif /* _CKPT_FORGED_IMAGE_H */

@@ -15,23 +15,6 @@
 #include "forged_image.h"
 #include "mapping.h"
 
-FIXTURE(forged_mm)
-{
-};
-
-FIXTURE_SETUP(forged_mm)
-{
-	memset(&s, 0, sizeof(s));
-}
-
-FIXTURE_TEARDOWN(forged_mm)
-{
-	if (s.pid > 0)
-		subject_kill(&s);
-	if (s.dir[0])
-		subject_clean(&s);
-}
-
 /*
  * POSIX locks
  */
@@ -76,7 +59,7 @@ static bool system_shows_locks(void)
 }
 
 /* It would stay when the file is gone: nobody could ever close it. */
-TEST_F(forged_mm, lock_of_a_file_that_is_not_open)
+TEST_F(forged_image, lock_of_a_file_that_is_not_open)
 {
 	struct item *lock;
 
@@ -90,7 +73,7 @@ TEST_F(forged_mm, lock_of_a_file_that_is_not_open)
 }
 
 /* The table that was to own the lock goes, and the lock with it. */
-TEST_F(forged_mm, lock_before_one_that_is_refused)
+TEST_F(forged_image, lock_before_one_that_is_refused)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	struct item *item;
@@ -126,7 +109,7 @@ static struct ckpt_rec_file *file_of_kind(uint16_t type)
 	return item ? (void *)item[-1].payload : NULL;
 }
 
-TEST_F(forged_mm, access_that_the_file_has_not)
+TEST_F(forged_image, access_that_the_file_has_not)
 {
 	struct ckpt_rec_file *file;
 
@@ -175,7 +158,7 @@ static bool open_memory(void)
 	return true;
 }
 
-TEST_F(forged_mm, descriptor_of_memory_for_root)
+TEST_F(forged_image, descriptor_of_memory_for_root)
 {
 	ASSERT_TRUE(take(subject_with_anonymous_memory));
 	ASSERT_TRUE(open_memory());
@@ -231,7 +214,7 @@ static bool cannot_open_memory(void)
 }
 
 /* As by /proc/PID/map_files, which only the root of the machine can use. */
-TEST_F(forged_mm, descriptor_of_memory_in_a_user_namespace)
+TEST_F(forged_image, descriptor_of_memory_in_a_user_namespace)
 {
 	EXPECT_EQ(as_init(CLONE_NEWUSER, cannot_open_memory), 0);
 }
@@ -277,7 +260,7 @@ static bool cannot_execute_memfd(void)
 	return ok;
 }
 
-TEST_F(forged_mm, memfd_to_execute)
+TEST_F(forged_image, memfd_to_execute)
 {
 	if (access(MEMFD_NOEXEC, W_OK))
 		SKIP(return, "no vm.memfd_noexec");
@@ -294,7 +277,7 @@ static bool cannot_execute_huge_memfd(void)
 	return ok;
 }
 
-TEST_F(forged_mm, memfd_of_huge_pages_to_execute)
+TEST_F(forged_image, memfd_of_huge_pages_to_execute)
 {
 	int fd = syscall(SYS_memfd_create, "huge", MFD_HUGETLB);
 
@@ -314,7 +297,7 @@ static bool survives_noexec(void)
 	return ok;
 }
 
-TEST_F(forged_mm, memfd_that_cannot_be_executed)
+TEST_F(forged_image, memfd_that_cannot_be_executed)
 {
 	if (access(MEMFD_NOEXEC, W_OK))
 		SKIP(return, "no vm.memfd_noexec");
@@ -329,7 +312,7 @@ static void subject_with_large_memfd(void)
 	subject_ready();
 }
 
-TEST_F(forged_mm, memfd_above_the_limit)
+TEST_F(forged_image, memfd_above_the_limit)
 {
 	struct rlimit limit = { 1 << 20, RLIM_INFINITY };
 
@@ -403,7 +386,7 @@ static long restart_with(int fd, const char *key)
 }
 
 /* The rings of io_uring can be mapped, but not where the caller wants them. */
-TEST_F(forged_mm, place_that_the_file_does_not_allow)
+TEST_F(forged_image, place_that_the_file_does_not_allow)
 {
 	struct io_uring_params params = {};
 	int ring = syscall(SYS_io_uring_setup, 4, &params);
@@ -432,7 +415,7 @@ static void subject_with_low_mapping(void)
 }
 
 /* Nothing can be mapped in the first pages (vm.mmap_min_addr). */
-TEST_F(forged_mm, mapping_at_the_lowest_address)
+TEST_F(forged_image, mapping_at_the_lowest_address)
 {
 	struct ckpt_rec_vma *vma;
 
@@ -475,7 +458,7 @@ static struct ckpt_rec_vma *find_part(void)
 	return NULL;
 }
 
-TEST_F(forged_mm, part_of_what_it_was_never_one_with)
+TEST_F(forged_image, part_of_what_it_was_never_one_with)
 {
 	struct ckpt_rec_vma *vma, *low, *first;
 
@@ -505,7 +488,7 @@ static void subject_with_name(void)
 	subject_ready();
 }
 
-TEST_F(forged_mm, name_of_what_has_none)
+TEST_F(forged_image, name_of_what_has_none)
 {
 	struct ckpt_rec_vma *vma = NULL;
 	struct item *item = NULL;
@@ -533,7 +516,7 @@ static void subject_with_future_locked(void)
 	subject_ready();
 }
 
-TEST_F(forged_mm, flags_that_only_go_together)
+TEST_F(forged_image, flags_that_only_go_together)
 {
 	struct ckpt_rec_mm *mm;
 
@@ -546,7 +529,7 @@ TEST_F(forged_mm, flags_that_only_go_together)
 	EXPECT_TRUE(refused(EINVAL, "bad address space"));
 }
 
-TEST_F(forged_mm, future_mappings_locked_without_the_right)
+TEST_F(forged_image, future_mappings_locked_without_the_right)
 {
 	struct rlimit none = {};
 
@@ -570,7 +553,7 @@ static void subject_that_passes_nothing_on(void)
 }
 
 /* What execve(2) leaves in force, restart(2) does too. */
-TEST_F(forged_mm, restarter_under_mdwe)
+TEST_F(forged_image, restarter_under_mdwe)
 {
 	ASSERT_TRUE(take(subject_that_inherits));
 	ASSERT_EQ(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0), 0);
@@ -578,7 +561,7 @@ TEST_F(forged_mm, restarter_under_mdwe)
 	s.pid = 0;
 }
 
-TEST_F(forged_mm, end_of_mdwe_that_is_inherited)
+TEST_F(forged_image, end_of_mdwe_that_is_inherited)
 {
 	ASSERT_TRUE(take(subject_that_passes_nothing_on));
 	ASSERT_EQ(prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0), 0);
@@ -709,27 +692,27 @@ static void huge_page_with(struct __test_metadata *_metadata, int small, uint32_
 	s.pid = 0;
 }
 
-TEST_F(forged_mm, huge_page_ends_with_small_ones)
+TEST_F(forged_image, huge_page_ends_with_small_ones)
 {
 	huge_page_with(_metadata, 1, CKPT_RUN_DATA);
 }
 
-TEST_F(forged_mm, huge_page_begins_with_small_ones)
+TEST_F(forged_image, huge_page_begins_with_small_ones)
 {
 	huge_page_with(_metadata, 0, CKPT_RUN_DATA);
 }
 
-TEST_F(forged_mm, huge_page_ends_with_shared_ones)
+TEST_F(forged_image, huge_page_ends_with_shared_ones)
 {
 	huge_page_with(_metadata, 1, CKPT_RUN_SHARED);
 }
 
-TEST_F(forged_mm, huge_page_begins_with_shared_ones)
+TEST_F(forged_image, huge_page_begins_with_shared_ones)
 {
 	huge_page_with(_metadata, 0, CKPT_RUN_SHARED);
 }
 
-TEST_F(forged_mm, small_page_again_in_a_huge_one)
+TEST_F(forged_image, small_page_again_in_a_huge_one)
 {
 	struct ckpt_page_run *piece[2];
 

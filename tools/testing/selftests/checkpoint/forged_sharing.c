@@ -5,22 +5,6 @@
 
 #include "forged_image.h"
 
-FIXTURE(forged_sharing)
-{
-};
-
-FIXTURE_SETUP(forged_sharing)
-{
-	memset(&s, 0, sizeof(s));
-}
-
-FIXTURE_TEARDOWN(forged_sharing)
-{
-	if (s.pid > 0)
-		subject_kill(&s);
-	subject_clean(&s);
-}
-
 static void *wait_for_ever(void *arg)
 {
 	for (;;)
@@ -39,7 +23,7 @@ static void subject_with_thread(void)
 }
 
 /* A page of it is in the memory of both, and goes with the thread that uses it. */
-TEST_F(forged_sharing, thread_with_a_time_namespace_of_its_own)
+TEST_F(forged_image, thread_with_a_time_namespace_of_its_own)
 {
 	struct ckpt_rec_task_time_ns *first, *second;
 	struct item *item;
@@ -60,7 +44,7 @@ TEST_F(forged_sharing, thread_with_a_time_namespace_of_its_own)
 	s.pid = 0;
 }
 
-TEST_F(forged_sharing, thread_that_stays_in_the_time_namespace_of_the_restarter)
+TEST_F(forged_image, thread_that_stays_in_the_time_namespace_of_the_restarter)
 {
 	struct item *item;
 
@@ -85,7 +69,7 @@ static struct item *object_of_type(uint32_t type)
 }
 
 /* Limits of memory count for each. */
-TEST_F(forged_sharing, second_address_space)
+TEST_F(forged_image, second_address_space)
 {
 	struct ckpt_rec_header *head;
 	struct item *object, *next;

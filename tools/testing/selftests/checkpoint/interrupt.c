@@ -371,6 +371,41 @@ TEST_F_TIMEOUT(interrupt, restarter_at_full_speed, 600)
 	ASSERT_TRUE(restarts(&self->s, &t)) subject_print(&self->s);
 }
 
+/* A restarter that gets its image in two pieces. */
+struct fed {
+	pid_t pid;
+	int image, end;
+	const struct target *t;
+	size_t done;
+};
+
+/* Starts it with the first @bytes of the image. */
+static bool fed_start(struct fed *f, const struct target *t, size_t bytes)
+{
+	int image[2], end[2];
+
+	if (pipe2(image, O_CLOEXEC) || pipe2(end, O_CLOEXEC))
+		return false;
+	*f = (struct fed) { start_restarter(image, end), image[1], end[1], t, bytes };
+	close(image[0]);
+	close(end[0]);
+	feed(f->image, t->data, bytes);
+	return f->pid > 0;
+}
+
+/* Gives it the rest. Returns its status, or -1. */
+static int fed_finish(struct fed *f)
+{
+	int status;
+
+	feed(f->image, f->t->data + f->done, f->t->len - f->done);
+	close(f->image);
+	if (waitpid(f->pid, &status, 0) != f->pid)
+		status = -1;
+	close(f->end);
+	return status;
+}
+
 /* A signal with a handler, a stop: it does not disturb the restarter. */
 TEST_F_TIMEOUT(interrupt, restarter_gets_signals, 120)
 {
@@ -381,21 +416,13 @@ TEST_F_TIMEOUT(interrupt, restarter_gets_signals, 120)
 	ballast = 256 << 10;
 	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
 	for (i = 0; i < 8; i++) {
-		int image[2], end[2], status;
-		pid_t pid;
+		struct fed f;
+		int status;
 
-		ASSERT_EQ(pipe2(image, O_CLOEXEC), 0);
-		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
-		pid = start_restarter(image, end);
-		close(image[0]);
-		close(end[0]);
-		feed(image[1], t.data, t.len / 8 * i);
-		kill(pid, SIGUSR1);
+		ASSERT_TRUE(fed_start(&f, &t, t.len / 8 * i));
+		kill(f.pid, SIGUSR1);
 		usleep(500);
-		feed(image[1], t.data + t.len / 8 * i, t.len - t.len / 8 * i);
-		close(image[1]);
-		ASSERT_EQ(waitpid(pid, &status, 0), pid);
-		close(end[1]);
+		status = fed_finish(&f);
 		ASSERT_EQ(status, 0) {
 			fprintf(stderr, "# signal after %d/8: %#x\n", i, status);
 		}
@@ -431,21 +458,14 @@ TEST_F_TIMEOUT(interrupt, restarter_is_in_a_checkpoint, 300)
 	ballast = 256 << 10;
 	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
 	for (i = 0; i < 8; i++) {
-		int image[2], end[2], status;
-		pid_t pid, other;
+		struct fed f;
+		pid_t other;
+		int status;
 
-		ASSERT_EQ(pipe2(image, O_CLOEXEC), 0);
-		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
-		pid = start_restarter(image, end);
-		close(image[0]);
-		close(end[0]);
-		feed(image[1], t.data, t.len / 8 * i);
-		other = start_dry_run(pid);
+		ASSERT_TRUE(fed_start(&f, &t, t.len / 8 * i));
+		other = start_dry_run(f.pid);
 		subject_sleep_ms(20);
-		feed(image[1], t.data + t.len / 8 * i, t.len - t.len / 8 * i);
-		close(image[1]);
-		ASSERT_EQ(waitpid(pid, &status, 0), pid);
-		close(end[1]);
+		status = fed_finish(&f);
 		ASSERT_EQ(status, 0) {
 			fprintf(stderr, "# dry run after %d/8: %#x\n", i, status);
 		}
@@ -467,23 +487,15 @@ TEST_F_TIMEOUT(interrupt, member_killed_during_restart, 600)
 	ASSERT_TRUE(take_target(&self->s, &t)) subject_print(&self->s);
 	for (i = 1; i < CHUNKS; i++) {
 		size_t bytes = i < 16 ? t.len - i * 512 : i * (t.len / CHUNKS);
-		int image[2], end[2], status;
-		pid_t pid;
+		struct fed f;
+		int status;
 
-		ASSERT_EQ(pipe2(image, O_CLOEXEC), 0);
-		ASSERT_EQ(pipe2(end, O_CLOEXEC), 0);
-		pid = start_restarter(image, end);
-		close(image[0]);
-		close(end[0]);
-		feed(image[1], t.data, bytes);
+		ASSERT_TRUE(fed_start(&f, &t, bytes));
 		n = kill(t.pids[i % t.nr_pids], SIGKILL);
 		killed += !n;
 		if (i % 2)
 			usleep(rand_r(&self->seed) % 1000);
-		feed(image[1], t.data + bytes, t.len - bytes);
-		close(image[1]);
-		ASSERT_EQ(waitpid(pid, &status, 0), pid);
-		close(end[1]);
+		status = fed_finish(&f);
 		ASSERT_TRUE(WIFEXITED(status));
 		ASSERT_EQ(WEXITSTATUS(status), n ? 0 : ESRCH) {
 			fprintf(stderr, "# pid %d killed after %zu of %zu bytes\n",

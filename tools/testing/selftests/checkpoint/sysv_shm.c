@@ -270,8 +270,14 @@ TEST_F(refuse, segments_that_do_not_outlive_their_users)
 {
 	ASSERT_EQ(unshare(CLONE_NEWIPC), 0);
 	ASSERT_TRUE(forget_unused_segments());
-	refuse_run(_metadata, &self->s, 0, subject_kept, EOPNOTSUPP,
-		   "kernel.shm_rmid_forced would remove");
+	ASSERT_TRUE(subject_start(&self->s, subject_kept)) subject_print(&self->s);
+	expect_refused(_metadata, &self->s, 0, EOPNOTSUPP,
+		       "would remove the System V shared memory that it made");
+	EXPECT_EQ(subject_checkpoint(&self->s, CHECKPOINT_DRY_RUN), -EOPNOTSUPP);
+	EXPECT_TRUE(log_has(&self->s, "kernel.shm_rmid_forced would remove it"))
+		subject_print(&self->s);
+	EXPECT_EQ(subject_finish(&self->s), 0) subject_print(&self->s);
+	self->s.pid = 0;
 }
 
 static void subject_with_unused_segment(void)
